@@ -1,0 +1,51 @@
+// The scalar operations that every provider computes element by element, and the tape that fuses a chain of them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace forger {
+
+/// One scalar operation on a, b and a constant parameter p.
+enum class ScalarOp : uint8_t {
+  // two operands
+  add, sub, mul, div, maximum, minimum,
+  // one operand
+  neg, exp, log, sqrt, rsqrt, square, abs, sign, reciprocal,
+  relu,         // max(a, 0)
+  leaky_relu,   // a > 0 ? a : p * a
+  tanh,
+  sigmoid,      // 1 / (1 + exp(-a)), without overflow
+  softplus,     // log(1 + exp(a)) = max(a, 0) + log1p(exp(-|a|))
+  heaviside,    // a > 0 ? 1 : 0: relu's slope
+  leaky_slope,  // a > 0 ? 1 : p: leaky_relu's slope
+  scale,        // p * a
+  shift,        // a + p
+};
+
+constexpr bool is_binary(ScalarOp op) { return op <= ScalarOp::minimum; }
+
+/// One step of a tape. Operands are value numbers: 0 .. num_inputs-1 are the tape's inputs, num_inputs+i is the
+/// result of instruction i. `b` is ignored by operations of one operand.
+struct TapeInstruction {
+  ScalarOp op;
+  uint16_t a = 0;
+  uint16_t b = 0;
+  float p = 0.f;
+};
+
+/// A fused elementwise expression; its value is the result of the last instruction.
+struct ElementwiseTape {
+  uint16_t num_inputs = 0;
+  std::vector<TapeInstruction> instructions;
+};
+
+/// An input of an elementwise kernel: element i of the output reads data[i % period].
+/// period = number of elements: a tensor of the output's shape; 1: a scalar; C: one value per channel (NHWC).
+template <class T>
+struct ElementwiseInput {
+  const T* data;
+  int64_t period;
+};
+
+}  // namespace forger
