@@ -1,11 +1,15 @@
-// The fast CPU provider: f32 only.
-#include "engine/providers/adapters.h"
-#include "engine/providers/provider.h"
+// The fast CPU provider, f32 only: within an op the best kernel comes first.
+#include "engine/providers/onednn_tables.h"
 
 namespace forger {
 
 const Provider& onednn_provider() {
-  static const Provider provider{"onednn", {}};
+  static const std::vector<Kernel> kernels = [] {
+    std::vector<Kernel> table = linear_kernels();
+    for (Kernel& k : simd_kernels()) table.push_back(k);
+    return table;
+  }();
+  static const Provider provider{"onednn", kernels};
   return provider;
 }
 

@@ -1,5 +1,7 @@
 #include "engine/runtime/session.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 
@@ -93,6 +95,29 @@ std::optional<std::string> Session::run_checked() {
   }
   copy_updates();
   return first;
+}
+
+std::vector<Session::LaunchTime> Session::profile(int64_t repeats) {
+  using Clock = std::chrono::steady_clock;
+  run();  // warm-up
+  std::vector<std::vector<double>> times(program_.launches.size());
+  for (int64_t r = 0; r < repeats; ++r) {
+    for (size_t i = 0; i < program_.launches.size(); ++i) {
+      const auto start = Clock::now();
+      run_one(i);
+      times[i].push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    }
+    copy_updates();
+  }
+  std::vector<LaunchTime> rows;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const Node& node = program_.graph.node(program_.launches[i].node);
+    std::nth_element(times[i].begin(), times[i].begin() + static_cast<int64_t>(times[i].size() / 2), times[i].end());
+    rows.push_back({node.path, std::string(program_.launches[i].choice.kernel->name), times[i][times[i].size() / 2],
+                    cost_of(program_.graph, node)});
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.milliseconds > b.milliseconds; });
+  return rows;
 }
 
 ValueId Session::output_id(const std::string& name) const {

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "engine/ops/op_spec.h"
 #include "engine/runtime/program.h"
 #include "engine/runtime/variable_store.h"
 
@@ -23,6 +24,14 @@ class Session {
 
   /// The same, but looks at every real result: returns the path of the first node that made a NaN or an infinity.
   std::optional<std::string> run_checked();
+
+  /// Runs `repeats` times and returns the median time of every launch, slowest first.
+  struct LaunchTime {
+    std::string path, kernel;
+    double milliseconds;
+    Cost cost;
+  };
+  std::vector<LaunchTime> profile(int64_t repeats);
 
   /// An output of the last run, as doubles.
   std::vector<double> output(const std::string& name) const;

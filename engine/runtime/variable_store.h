@@ -2,6 +2,7 @@
 // what sampling reads.
 #pragma once
 
+#include <algorithm>
 #include <map>
 
 #include "engine/graph/graph.h"
