@@ -1,6 +1,7 @@
 #include "datasets/idx.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -77,8 +78,7 @@ std::vector<int64_t> read_header(const ByteSource& source, const std::string& na
     dims[i] = load_big_endian(word);
     if (dims[i] == 0)
       fail<DataError>("{}: byte {}: dimension {} is empty, the file holds no data", name, offset, i);
-    // Both factors are below 2^33 and 2^32, so the product cannot overflow.
-    count *= dims[i];
+    count = element_count(std::array{count, dims[i]});
     if (count > kMaxFileBytes) {
       fail<DataError>("{}: byte {}: the header claims more than {} bytes of data; the file is damaged", name,
                       offset, kMaxFileBytes);

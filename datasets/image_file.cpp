@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 
+#include "datasets/jpeg_check.h"
 #include "kernels/common/errors.h"
 
 namespace forger {
@@ -42,6 +43,10 @@ Image decode_image(Bytes file, int channels, const std::string& name) {
       int64_t{width} * height > kMaxPixels) {
     fail<DataError>("{}: a picture of {} x {} pixels, expected at most {} on a side and {} in all", name,
                     width, height, kMaxSide, kMaxPixels);
+  }
+  const bool is_jpeg = file[0] == 0xff;  // the other kind that got this far, PNG, begins with 0x89
+  if (is_jpeg && !has_sane_huffman_tables(file)) {
+    fail<DataError>("{}: a damaged picture (impossible Huffman table); remove it or copy it again", name);
   }
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(file.data(), length, &width, &height, &stored_channels, channels),

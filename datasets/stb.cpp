@@ -1,6 +1,16 @@
 // The code of the stb libraries that read and resize pictures, alone in its file: the compiler's warnings and
 // the sanitizer of undefined behaviour are off for it (CMakeLists.txt), as it shifts signed numbers on
 // purpose.
+#include <cstdlib>
+
+// Zeroed memory: a damaged JPEG makes the decoder use Huffman tables that it never got, and zeros are
+// harmless there.
+#define STBI_MALLOC(size) std::calloc(1, size)
+#define STBI_REALLOC(pointer, size) std::realloc(pointer, size)
+#define STBI_FREE(pointer) std::free(pointer)
+// A failed assertion is a damaged file, not a reason to end the program; the decoder goes on and returns an
+// error or a damaged picture.
+#define STBI_ASSERT(condition) ((void)0)
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
