@@ -1,12 +1,12 @@
 #include "kernels/simd/batch_norm.h"
 
+#include <cmath>
+#include <vector>
+
 #include "kernels/common/errors.h"
 #include "kernels/simd/leaf/leaf.h"
 #include "kernels/simd/threads.h"
 #include "kernels/simd/wide_rows.h"
-
-#include <cmath>
-#include <vector>
 
 namespace forger::simd {
 
@@ -60,8 +60,8 @@ std::vector<Moments> channel_moments(const float* x, const WideRows& wide, const
 }
 
 void normalize(const float* x, float* y, const WideRows& wide, const std::vector<float>& mean,
-               const std::vector<float>& scale, const std::vector<float>& beta, Activation activation, float alpha,
-               const Leaf& kernels) {
+               const std::vector<float>& scale, const std::vector<float>& beta, Activation activation,
+               float alpha, const Leaf& kernels) {
   const auto mean_w = tile(mean, wide), scale_w = tile(scale, wide), beta_w = tile(beta, wide);
   const NormalizeColumns by = {mean_w.data(), scale_w.data(), beta_w.data(), activation, alpha};
   const Split chunks = split(wide.rows, wide.width);
@@ -69,7 +69,8 @@ void normalize(const float* x, float* y, const WideRows& wide, const std::vector
     const int64_t at = chunks.begin(i) * wide.width;
     kernels.normalize(x + at, y + at, chunks.end(i) - chunks.begin(i), wide.width, by);
   });
-  if (wide.leftover > 0) kernels.normalize(wide.leftover_of(x), wide.leftover_of(y), 1, wide.leftover_width(), by);
+  if (wide.leftover > 0)
+    kernels.normalize(wide.leftover_of(x), wide.leftover_of(y), 1, wide.leftover_width(), by);
 }
 
 }  // namespace
@@ -104,8 +105,8 @@ void batch_norm_inference(const BatchNormInference& p, Isa isa) {
   for (int64_t c = 0; c < p.C; ++c) {
     scale[c] = static_cast<float>(p.gamma[c] / std::sqrt(static_cast<double>(p.var[c]) + p.eps));
   }
-  normalize(p.x, p.y, widen(p.M, p.C), {p.mean, p.mean + p.C}, scale, {p.beta, p.beta + p.C}, p.activation, p.alpha,
-            leaf(isa));
+  normalize(p.x, p.y, widen(p.M, p.C), {p.mean, p.mean + p.C}, scale, {p.beta, p.beta + p.C}, p.activation,
+            p.alpha, leaf(isa));
 }
 
 void batch_norm_backward(const BatchNormBackward& p, Isa isa) {
@@ -116,20 +117,21 @@ void batch_norm_backward(const BatchNormBackward& p, Isa isa) {
   const auto mean = tile({p.mean, p.mean + p.C}, wide);
 
   const Split parts = split(wide.rows, wide.width, kMaxPartials, 8);
-  std::vector<double> partial(static_cast<size_t>(parts.pieces * 2 * stride));  // [pieces, dy | dy * (x - mean)]
+  std::vector<double> partial(
+      static_cast<size_t>(parts.pieces * 2 * stride));  // [pieces, dy | dy * (x - mean)]
   // In blocks that stay in cache: dy is read once for each of the two sums.
   const int64_t block = std::max<int64_t>(kChunkElements / wide.width / 8 * 8, 8);
   parallel_for(parts.pieces, [&](int64_t i) {
     double* const sums = &partial[i * 2 * stride];
     for (int64_t r = parts.begin(i); r < parts.end(i); r += block) {
       const int64_t at = r * wide.width;
-      kernels.add_norm_grad_sums(p.x + at, p.dy + at, std::min(block, parts.end(i) - r), wide.width, mean.data(),
-                                 sums, sums + stride);
+      kernels.add_norm_grad_sums(p.x + at, p.dy + at, std::min(block, parts.end(i) - r), wide.width,
+                                 mean.data(), sums, sums + stride);
     }
   });
   if (wide.leftover > 0) {
-    kernels.add_norm_grad_sums(wide.leftover_of(p.x), wide.leftover_of(p.dy), 1, wide.leftover_width(), mean.data(),
-                               &partial[0], &partial[stride]);
+    kernels.add_norm_grad_sums(wide.leftover_of(p.x), wide.leftover_of(p.dy), 1, wide.leftover_width(),
+                               mean.data(), &partial[0], &partial[stride]);
   }
 
   std::vector<float> scale(p.C), slope(p.C), offset(p.C);

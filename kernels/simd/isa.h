@@ -1,8 +1,8 @@
 // Which instruction set the SIMD kernels run on.
 //
-// The files under leaf/ are compiled once per instruction set, and the best set that the CPU has is chosen at run
-// time, so one binary serves every x86-64 machine. Every kernel takes the set as its last argument; only tests and
-// benchmarks pass one.
+// The files under leaf/ are compiled once per instruction set, and the best set that the CPU has is chosen at
+// run time, so one binary serves every x86-64 machine. Every kernel takes the set as its last argument; only
+// tests and benchmarks pass one.
 #pragma once
 
 #include <vector>

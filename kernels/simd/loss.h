@@ -1,9 +1,9 @@
 // Losses with their gradients in one pass.
 #pragma once
 
-#include "kernels/simd/isa.h"
-
 #include <cstdint>
+
+#include "kernels/simd/isa.h"
 
 namespace forger::simd {
 

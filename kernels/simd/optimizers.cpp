@@ -1,16 +1,16 @@
 #include "kernels/simd/optimizers.h"
 
+#include <cmath>
+
 #include "kernels/simd/leaf/leaf.h"
 #include "kernels/simd/threads.h"
-
-#include <cmath>
 
 namespace forger::simd {
 
 namespace {
 
-/// Lays all tensors end to end, cuts them into chunks over the threads (one parallel region for all) and calls
-/// update(tensor, offset, count) for the pieces of tensors in a chunk.
+/// Lays all tensors end to end, cuts them into chunks over the threads (one parallel region for all) and
+/// calls update(tensor, offset, count) for the pieces of tensors in a chunk.
 template <class Tensor, class Update>
 void for_all(std::span<const Tensor> tensors, const Update& update) {
   int64_t total = 0;
@@ -30,9 +30,10 @@ void for_all(std::span<const Tensor> tensors, const Update& update) {
 
 void adam(std::span<const AdamTensor> tensors, const AdamOptions& options, int64_t t, Isa isa) {
   const double steps = static_cast<double>(t);
-  const double correction = std::sqrt(1 - std::pow(double{options.beta2}, steps)) /
-                            (1 - std::pow(double{options.beta1}, steps));
-  const AdamStep step = {static_cast<float>(options.lr * correction), options.beta1, options.beta2, options.eps};
+  const double correction =
+      std::sqrt(1 - std::pow(double{options.beta2}, steps)) / (1 - std::pow(double{options.beta1}, steps));
+  const AdamStep step = {static_cast<float>(options.lr * correction), options.beta1, options.beta2,
+                         options.eps};
   const Leaf& kernels = leaf(isa);
   for_all(tensors, [&](const AdamTensor& x, int64_t i, int64_t n) {
     kernels.adam(x.p + i, x.m + i, x.v + i, x.g + i, x.p_out + i, x.m_out + i, x.v_out + i, n, step);
@@ -43,8 +44,8 @@ void sgd(std::span<const SgdTensor> tensors, float lr, float momentum, Isa isa) 
   const Leaf& kernels = leaf(isa);
   for_all(tensors, [&](const SgdTensor& x, int64_t i, int64_t n) {
     const bool plain = x.v == nullptr;
-    kernels.sgd(x.p + i, plain ? nullptr : x.v + i, x.g + i, x.p_out + i, plain ? nullptr : x.v_out + i, n, lr,
-                momentum);
+    kernels.sgd(x.p + i, plain ? nullptr : x.v + i, x.g + i, x.p_out + i, plain ? nullptr : x.v_out + i, n,
+                lr, momentum);
   });
 }
 

@@ -4,14 +4,15 @@
 // number of threads.
 #pragma once
 
-#include "kernels/simd/isa.h"
-
 #include <cstdint>
+
+#include "kernels/simd/isa.h"
 
 namespace forger::simd {
 
-/// out[c] = sum over r of x[r, c]: x [rows, cols] -> out [cols]. A bias's gradient: rows = N*H*W, cols = channels.
-/// rows = 0 gives zeros. Allocates up to 64 partial sums a column when x is larger than 16384 elements.
+/// out[c] = sum over r of x[r, c]: x [rows, cols] -> out [cols]. A bias's gradient: rows = N*H*W, cols =
+/// channels. rows = 0 gives zeros. Allocates up to 64 partial sums a column when x is larger than 16384
+/// elements.
 void sum_rows(const float* x, int64_t rows, int64_t cols, float* out, Isa isa = best_isa());
 
 /// out[r] = sum over c of x[r, c]: x [rows, cols] -> out [rows].

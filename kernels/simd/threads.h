@@ -1,7 +1,7 @@
 // How the kernels split work over the threads of OpenMP (libgomp's pool, which oneDNN uses too).
 //
-// The split depends on the problem's size alone, never on the number of threads: a sum adds the same partial sums
-// in the same order on one core and on sixty-four, so results are the same bit for bit.
+// The split depends on the problem's size alone, never on the number of threads: a sum adds the same partial
+// sums in the same order on one core and on sixty-four, so results are the same bit for bit.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ struct Split {
   int64_t end(int64_t piece) const { return std::min(count, (piece + 1) * size); }
 };
 
-/// Cuts `count` items of `weight` elements each into parts of about kChunkElements elements, at most `max_pieces`;
-/// a part's size is a multiple of `multiple` items.
+/// Cuts `count` items of `weight` elements each into parts of about kChunkElements elements, at most
+/// `max_pieces`; a part's size is a multiple of `multiple` items.
 inline Split split(int64_t count, int64_t weight, int64_t max_pieces = INT64_MAX, int64_t multiple = 1) {
   const auto ceil_div = [](int64_t a, int64_t b) { return a / b + (a % b != 0); };
   int64_t size = std::max<int64_t>(kChunkElements / std::max<int64_t>(weight, 1), 1);

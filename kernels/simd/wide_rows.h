@@ -1,14 +1,16 @@
 // Matrices with few columns seen as matrices with many, for whole registers: [rows, 3] as [rows / 32, 96].
 #pragma once
 
-#include "kernels/simd/leaf/leaf.h"
-
 #include <algorithm>
 #include <vector>
 
+#include "kernels/simd/leaf/leaf.h"
+
 namespace forger::simd {
 
-inline int64_t padded(int64_t cols) { return (cols + kPadding - 1) / kPadding * kPadding; }
+inline int64_t padded(int64_t cols) {
+  return (cols + kPadding - 1) / kPadding * kPadding;
+}
 
 /// `group` rows of `cols` side by side make one wide row; wide column k belongs to column k % cols. The last
 /// `leftover` rows, fewer than `group`, make a wide row that is not full.

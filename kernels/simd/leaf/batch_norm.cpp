@@ -1,4 +1,5 @@
-// The inner loops of batch norm over rows of channels. Per-channel numbers are padded arrays, read from cache.
+// The inner loops of batch norm over rows of channels. Per-channel numbers are padded arrays, read from
+// cache.
 #include "kernels/simd/leaf/columns.h"
 #include "kernels/simd/leaf/math.h"
 #include "kernels/simd/leaf/parts.h"
@@ -19,10 +20,13 @@ void merge_moments(int64_t cols, double n_a, double* mean_a, double* m2_a, doubl
   }
 }
 
-void set_zero(double* x, int64_t n) { std::memset(x, 0, static_cast<size_t>(n) * sizeof(double)); }
+void set_zero(double* x, int64_t n) {
+  std::memset(x, 0, static_cast<size_t>(n) * sizeof(double));
+}
 
-/// Block by block (so that the second pass finds it in cache): the mean, then the squared deviations from the mean
-/// rounded to float, corrected for that rounding, then merged into the moments so far.
+/// Block by block, so that the second pass finds it in cache: first the mean, roughly; then the sums of the
+/// deviations from it and of their squares, which correct it and each other (Chan, Golub, LeVeque 1983,
+/// "corrected two-pass"). Each block is merged into the moments so far.
 void moments(const float* x, int64_t rows, int64_t cols, int64_t block_rows, const MomentColumns& to) {
   set_zero(to.mean, cols);
   set_zero(to.m2, cols);
@@ -33,34 +37,38 @@ void moments(const float* x, int64_t rows, int64_t cols, int64_t block_rows, con
     const float* const shift = to.shift;
 
     set_zero(to.sum, cols);
-    add_column_sums(block, cols, to.sum, [data](int64_t i, int64_t, int64_t count) { return load(data + i, count); });
-    for (int64_t c = 0; c < cols; ++c) {
-      to.sum[c] /= n;
-      to.shift[c] = static_cast<float>(to.sum[c]);
-    }
+    add_column_sums(block, cols, to.sum,
+                    [data](int64_t i, int64_t, int64_t count) { return load(data + i, count); });
+    for (int64_t c = 0; c < cols; ++c) to.shift[c] = static_cast<float>(to.sum[c] / n);
 
-    set_zero(to.deviation, cols);
-    add_column_sums(block, cols, to.deviation, [data, shift](int64_t i, int64_t c, int64_t count) {
+    set_zero(to.sum, cols);
+    set_zero(to.squares, cols);
+    add_column_sums(block, cols, to.sum, [data, shift](int64_t i, int64_t c, int64_t count) {
+      return load(data + i, count) - load(shift + c);
+    });
+    add_column_sums(block, cols, to.squares, [data, shift](int64_t i, int64_t c, int64_t count) {
       const VF d = load(data + i, count) - load(shift + c);
       return d * d;
     });
     for (int64_t c = 0; c < cols; ++c) {
-      const double rounding = to.sum[c] - static_cast<double>(to.shift[c]);
-      to.deviation[c] -= n * rounding * rounding;
+      const double offset = to.sum[c] / n;
+      to.squares[c] -= n * offset * offset;
+      to.sum[c] = static_cast<double>(to.shift[c]) + offset;
     }
-    merge_moments(cols, static_cast<double>(begin), to.mean, to.m2, n, to.sum, to.deviation);
+    merge_moments(cols, static_cast<double>(begin), to.mean, to.m2, n, to.sum, to.squares);
   }
 }
 
 template <class Activate>
-FORGER_INLINE void normalize_rows(const float* x, float* y, int64_t rows, int64_t cols, const NormalizeColumns& by,
-                                  const Activate& activate) {
+FORGER_INLINE void normalize_rows(const float* x, float* y, int64_t rows, int64_t cols,
+                                  const NormalizeColumns& by, const Activate& activate) {
   const float *mean = by.mean, *scale = by.scale, *beta = by.beta;
   for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
-    for_lanes(cols, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
-      const VF centred = load(x + c, count) - load(mean + c);
-      store(y + c, activate(fma(centred, load(scale + c), load(beta + c))), count);
-    });
+    for_lanes(
+        cols, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
+          const VF centred = load(x + c, count) - load(mean + c);
+          store(y + c, activate(fma(centred, load(scale + c), load(beta + c))), count);
+        });
   }
 }
 
@@ -82,13 +90,15 @@ void normalize(const float* x, float* y, int64_t rows, int64_t cols, const Norma
 
 void add_norm_grad_sums(const float* x, const float* dy, int64_t rows, int64_t cols, const float* mean,
                         double* sum_dy, double* sum_dy_x) {
-  add_column_sums(rows, cols, sum_dy, [dy](int64_t i, int64_t, int64_t count) { return load(dy + i, count); });
+  add_column_sums(rows, cols, sum_dy,
+                  [dy](int64_t i, int64_t, int64_t count) { return load(dy + i, count); });
   add_column_sums(rows, cols, sum_dy_x, [x, dy, mean](int64_t i, int64_t c, int64_t count) {
     return load(dy + i, count) * (load(x + i, count) - load(mean + c));
   });
 }
 
-void norm_grad(const float* x, const float* dy, float* dx, int64_t rows, int64_t cols, const NormGradColumns& by) {
+void norm_grad(const float* x, const float* dy, float* dx, int64_t rows, int64_t cols,
+               const NormGradColumns& by) {
   const auto [mean, scale, slope, offset] = by;
   for (int64_t r = 0; r < rows; ++r, x += cols, dy += cols, dx += cols) {
     for (int64_t c = 0; c < cols; c += kLanes) {

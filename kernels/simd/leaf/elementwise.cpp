@@ -1,4 +1,5 @@
-// The interpreter of elementwise tapes: 512 elements at a time go through all instructions, in first-level cache.
+// The interpreter of elementwise tapes: 512 elements at a time go through all instructions, in first-level
+// cache.
 #include "kernels/simd/leaf/math.h"
 #include "kernels/simd/leaf/parts.h"
 
@@ -12,11 +13,12 @@ FORGER_INLINE void map(const float* a, float* out, int64_t n, const F& f) {
 
 template <class F>
 FORGER_INLINE void map(const float* a, const float* b, float* out, int64_t n, const F& f) {
-  for_lanes(n, [&](int64_t i, int64_t count) { store(out + i, f(load(a + i, count), load(b + i, count)), count); });
+  for_lanes(
+      n, [&](int64_t i, int64_t count) { store(out + i, f(load(a + i, count), load(b + i, count)), count); });
 }
 
-/// One instruction over n elements. `out` may be `a` or `b`. Every case lets NaN through, except for the slopes,
-/// whose definition says 0 and p.
+/// One instruction over n elements. `out` may be `a` or `b`. Every case lets NaN through, except for the
+/// slopes, whose definition says 0 and p.
 void apply(ScalarOp op, const float* a, const float* b, float p, float* out, int64_t n) {
   switch (op) {
     case ScalarOp::add:
@@ -70,9 +72,9 @@ void apply(ScalarOp op, const float* a, const float* b, float p, float* out, int
   }
 }
 
-/// Where one input's block is found. A full-size input is read in place. One with a short period is repeated into
-/// a tile once, from which any block can be read at its phase. One with a long period is read in place too, and
-/// copied only where a block runs over the period's end.
+/// Where one input's block is found. A full-size input is read in place. One with a short period is repeated
+/// into a tile once, from which any block can be read at its phase. One with a long period is read in place
+/// too, and copied only where a block runs over the period's end.
 struct BlockReader {
   const float* data;
   int64_t period;  // 0: read in place
@@ -129,6 +131,8 @@ void run_tape(const TapePlan& plan, float* out, int64_t begin, int64_t end) {
 
 }  // namespace
 
-void add_elementwise(Leaf& leaf) { leaf.run_tape = run_tape; }
+void add_elementwise(Leaf& leaf) {
+  leaf.run_tape = run_tape;
+}
 
 }  // namespace forger::simd::FORGER_ISA

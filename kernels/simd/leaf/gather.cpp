@@ -13,6 +13,8 @@ void bytes_to_unit(const uint8_t* x, float* out, int64_t n) {
 
 }  // namespace
 
-void add_gather(Leaf& leaf) { leaf.bytes_to_unit = bytes_to_unit; }
+void add_gather(Leaf& leaf) {
+  leaf.bytes_to_unit = bytes_to_unit;
+}
 
 }  // namespace forger::simd::FORGER_ISA

@@ -19,7 +19,8 @@ double bce_with_logits(const float* logits, const float* targets, int64_t n, flo
     low_sum += low(loss);
     high_sum += high(loss);
     if (dlogits != nullptr) {
-      // sigmoid(x) is q or 1 - q with q = sigmoid(-|x|): near a target of 1, (1 - t) - q keeps all of q's digits.
+      // sigmoid(x) is q or 1 - q with q = sigmoid(-|x|): near a target of 1, (1 - t) - q keeps all of q's
+      // digits.
       const VF q = e / (1.f + e);
       store(dlogits + i, (x < 0.f ? q - t : (1.f - t) - q) * scale, count);
     }
@@ -29,6 +30,8 @@ double bce_with_logits(const float* logits, const float* targets, int64_t n, flo
 
 }  // namespace
 
-void add_loss(Leaf& leaf) { leaf.bce_with_logits = bce_with_logits; }
+void add_loss(Leaf& leaf) {
+  leaf.bce_with_logits = bce_with_logits;
+}
 
 }  // namespace forger::simd::FORGER_ISA

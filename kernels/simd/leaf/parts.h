@@ -1,5 +1,5 @@
-// Each leaf file fills in its part of the table. Included by leaf files only; FORGER_ISA is the namespace that
-// CMake gives to this compilation: baseline, avx2 or avx512.
+// Each leaf file fills in its part of the table. Included by leaf files only; FORGER_ISA is the namespace
+// that CMake gives to this compilation: baseline, avx2 or avx512.
 #pragma once
 
 #include "kernels/simd/leaf/leaf.h"

@@ -14,7 +14,9 @@ struct HighLow {
   VU high, low;
 };
 
-FORGER_INLINE VU splat_u(uint32_t x) { return VU{} + x; }
+FORGER_INLINE VU splat_u(uint32_t x) {
+  return VU{} + x;
+}
 
 /// The halves of the 64-bit products a * b.
 FORGER_INLINE HighLow multiply(VU a, uint32_t b) {
@@ -40,16 +42,21 @@ FORGER_INLINE Words philox(VU block, const RandomKey& key) {
 }
 
 /// As philox_uniform and philox_uniform_nonzero.
-FORGER_INLINE VF uniform(VU word) { return to_float((VI)(word >> 8)) * 0x1p-24f; }
-FORGER_INLINE VF uniform_nonzero(VU word) { return to_float((VI)(word >> 8) + 1) * 0x1p-24f; }
+FORGER_INLINE VF uniform(VU word) {
+  return to_float((VI)(word >> 8)) * 0x1p-24f;
+}
+FORGER_INLINE VF uniform_nonzero(VU word) {
+  return to_float((VI)(word >> 8) + 1) * 0x1p-24f;
+}
 
 /// Four registers, one element of each block; in `store_blocks` they become consecutive elements.
 struct Quad {
   VF v[4];
 };
 
-// A transpose by unpack instructions leaves block 4L + k in 128-bit part L of register k. Dealing the blocks to the
-// lanes in this order instead makes the registers consecutive: lane p draws block kParts * (p % 4) + p / 4.
+// A transpose by unpack instructions leaves block 4L + k in 128-bit part L of register k. Dealing the blocks
+// to the lanes in this order instead makes the registers consecutive: lane p draws block kParts * (p % 4) + p
+// / 4.
 constexpr int kParts = kLanes / 4;
 
 FORGER_INLINE VU block_order() {
@@ -67,10 +74,11 @@ FORGER_INLINE void store_blocks(float* out, const Quad& q) {
   store(out + 3 * kLanes, unpack_high_pairs(b, d));
 }
 
-/// Elements [begin, end) of the tensor whose block of words becomes elements by `draw`: kLanes blocks at a time are
-/// handed on as `use(first element, pointer to 4 * kLanes numbers, how many of them count)`.
+/// Elements [begin, end) of the tensor whose block of words becomes elements by `draw`: kLanes blocks at a
+/// time are handed on as `use(first element, pointer to 4 * kLanes numbers, how many of them count)`.
 template <class Draw, class Use>
-FORGER_INLINE void for_blocks(int64_t begin, int64_t end, const RandomKey& key, const Draw& draw, const Use& use) {
+FORGER_INLINE void for_blocks(int64_t begin, int64_t end, const RandomKey& key, const Draw& draw,
+                              const Use& use) {
   const VU order = block_order();
   for (int64_t i = begin; i < end; i += 4 * kLanes) {
     alignas(64) float numbers[4 * kLanes];

@@ -1,5 +1,5 @@
-// Sums. Eight numbers at a time are summed as a tree in float, the trees' results in double: the rounding error of
-// a sum is that of three additions, however long it is.
+// Sums. Eight numbers at a time are summed as a tree in float, the trees' results in double: the rounding
+// error of a sum is that of three additions, however long it is.
 #include "kernels/simd/leaf/columns.h"
 #include "kernels/simd/leaf/parts.h"
 
