@@ -139,11 +139,11 @@ class Trainer {
     const char* names[] = {"d_loss", "g_loss"};
     for (size_t i = 0; i < 2; ++i) {
       for (const auto& [x, y] : MetricsFile::read_numbers(metrics, names[i])) {
-        series[i].x.push_back(static_cast<float>(x));
-        series[i].y.push_back(static_cast<float>(y));
+        series[i].steps.push_back(static_cast<float>(x));
+        series[i].values.push_back(static_cast<float>(y));
       }
     }
-    write_curves(directory_.file("losses.png"), series, equilibrium());
+    write_curves(directory_.file("losses.png"), "losses", series, equilibrium());
     if (run_.recipe().kind == SampleKind::pattern) {
       std::vector<float> rows;
       const auto outputs = MetricsFile::read_lists(metrics, "output");
@@ -155,8 +155,8 @@ class Trainer {
 
   /// What D's loss tends to when it cannot tell real from fake.
   ReferenceLine equilibrium() const {
-    if (config_.text("loss") == "mse") return {0.25f, "D = 0.5: MSE 0.25"};
-    return config_.text("d-update") == "sum" ? ReferenceLine{1.3863f, "log 4"} : ReferenceLine{0.6931f, "log 2"};
+    if (config_.text("loss") == "mse") return {0.25, "D = 0.5: MSE 0.25"};
+    return config_.text("d-update") == "sum" ? ReferenceLine{1.3863, "log 4"} : ReferenceLine{0.6931, "log 2"};
   }
 
   /// Runs again from the last snapshot, looking at every result, and throws with what it finds.
