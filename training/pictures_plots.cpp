@@ -158,7 +158,7 @@ void write_histogram(const std::string& path, std::span<const float> real, std::
                                   *std::max_element(fake_density.begin(), fake_density.end()));
   const LegendEntry legend[] = {{legend_text("real", count_outside(real, x)), kRealColor},
                                 {legend_text("fake", count_outside(fake, x)), kFakeColor}};
-  Axes axes(760, 480, x, {0, highest > 0 ? 1.08 * highest : 1}, "Densities", legend);
+  Axes axes(760, 480, x, {0, highest > 0 ? 1.08 * highest : 1}, "Distributions", legend);
   draw_density(axes, real_density, kRealColor);
   draw_density(axes, fake_density, kFakeColor);
   axes.finish(path);
