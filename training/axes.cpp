@@ -44,8 +44,10 @@ Range united(Range a, Range b) {
 
 Range widened(Range range, double share) {
   const double extent = range.high - range.low;
-  // A single value gets a range of its own size around it, so that its ticks have sensible numbers.
-  const double margin = extent > 0 ? share * extent : std::max(0.5 * std::fabs(range.low), 0.5);
+  // A single value, or what looks like one in a label, gets a range of its own size around it: its ticks have
+  // sensible numbers, and steps between them that a double can count.
+  const double size = std::max(std::fabs(range.low), std::fabs(range.high));
+  const double margin = extent > 1e-6 * size ? share * extent : std::max(0.5 * size, 0.5);
   return {range.low - margin, range.high + margin};
 }
 
