@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
     const auto forward = [&](auto& kernel, float* ws) { kernel.run(x.data(), w.data(), nullptr, y.data(), ws); };
     const auto input = [&](auto& kernel, float* ws) { kernel.run(dy.data(), w.data(), nullptr, dx.data(), ws); };
     const auto filter = [&](auto& kernel, float* ws) { kernel.run(x.data(), dy.data(), dw.data(), ws); };
-    const bool fast = !winograd::supports(s), few = !direct::supports_forward(s), few_grad = !direct::supports_filter_grad(s);
+    const bool fast = !winograd::computes(s), few = !direct::supports_forward(s), few_grad = !direct::supports_filter_grad(s);
     time(layer, "forward",
          {candidate(std::make_shared<onednn::Conv2d>(s, false, none, 0.f), forward),
           fast ? candidate(std::make_shared<winograd::Conv2d>(s, false, none, 0.f), forward) : Candidate{},

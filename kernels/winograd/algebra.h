@@ -24,7 +24,7 @@ namespace {
 struct F34 {
   static constexpr int kTaps = 4, kTile = 6;
 
-  static inline void input(const Vec* d, Vec* v) {  // B^T
+  static inline __attribute__((always_inline)) void input(const Vec* d, Vec* v) {  // B^T
     // Polynomials in the tile's position x: q = x^2 - 1.5 x - 1 has the roots 2 and -1/2.
     const Vec q0 = d[2] - 1.5f * d[1] - d[0];
     const Vec q1 = d[3] - 1.5f * d[2] - d[1];
@@ -39,7 +39,7 @@ struct F34 {
     v[5] = q3 - q1;          // x (x^2 - 1) q
   }
 
-  static inline void filter(const Vec* g, Vec* u) {  // G: g's polynomial at each point, over the product of differences
+  static inline __attribute__((always_inline)) void filter(const Vec* g, Vec* u) {  // G: g's polynomial at each point, over the product of differences
     const Vec even = g[0] + g[2], odd = g[1] + g[3];
     u[0] = g[0];
     u[1] = (-1.f / 3) * (even + odd);
@@ -49,7 +49,7 @@ struct F34 {
     u[5] = g[3];
   }
 
-  static inline void filter_grad(const Vec* u, Vec* g) {  // G^T
+  static inline __attribute__((always_inline)) void filter_grad(const Vec* u, Vec* g) {  // G^T
     const Vec a = (-1.f / 3) * u[1], b = (1.f / 3) * u[2], c = (1.f / 15) * u[3], d = (-16.f / 15) * u[4];
     g[0] = u[0] + (a + b) + (c + d);
     g[1] = (a - b) + (2.f * c - 0.5f * d);
@@ -57,14 +57,14 @@ struct F34 {
     g[3] = (a - b) + (8.f * c - 0.125f * d) + u[5];
   }
 
-  static inline void output(const Vec* m, Vec* y) {  // A^T: powers of the points
+  static inline __attribute__((always_inline)) void output(const Vec* m, Vec* y) {  // A^T: powers of the points
     const Vec sum = m[1] + m[2];
     y[0] = m[0] + sum + (m[3] + m[4]);
     y[1] = (m[1] - m[2]) + (2.f * m[3] - 0.5f * m[4]);
     y[2] = sum + (4.f * m[3] + 0.25f * m[4]) + m[5];
   }
 
-  static inline void output_grad(const Vec* y, Vec* m) {  // A
+  static inline __attribute__((always_inline)) void output_grad(const Vec* y, Vec* m) {  // A
     const Vec even = y[0] + y[2];
     m[0] = y[0];
     m[1] = even + y[1];
@@ -79,32 +79,32 @@ struct F34 {
 struct F32 {
   static constexpr int kTaps = 2, kTile = 4;
 
-  static inline void input(const Vec* d, Vec* v) {
+  static inline __attribute__((always_inline)) void input(const Vec* d, Vec* v) {
     v[0] = d[0] - d[2];
     v[1] = d[2] + d[1];
     v[2] = d[2] - d[1];
     v[3] = d[3] - d[1];
   }
 
-  static inline void filter(const Vec* g, Vec* u) {
+  static inline __attribute__((always_inline)) void filter(const Vec* g, Vec* u) {
     u[0] = g[0];
     u[1] = 0.5f * (g[0] + g[1]);
     u[2] = 0.5f * (g[0] - g[1]);
     u[3] = g[1];
   }
 
-  static inline void filter_grad(const Vec* u, Vec* g) {
+  static inline __attribute__((always_inline)) void filter_grad(const Vec* u, Vec* g) {
     g[0] = u[0] + 0.5f * (u[1] + u[2]);
     g[1] = 0.5f * (u[1] - u[2]) + u[3];
   }
 
-  static inline void output(const Vec* m, Vec* y) {
+  static inline __attribute__((always_inline)) void output(const Vec* m, Vec* y) {
     y[0] = m[0] + (m[1] + m[2]);
     y[1] = m[1] - m[2];
     y[2] = (m[1] + m[2]) + m[3];
   }
 
-  static inline void output_grad(const Vec* y, Vec* m) {
+  static inline __attribute__((always_inline)) void output_grad(const Vec* y, Vec* m) {
     m[0] = y[0];
     m[1] = (y[0] + y[2]) + y[1];
     m[2] = (y[0] + y[2]) - y[1];
@@ -112,19 +112,26 @@ struct F32 {
   }
 };
 
-/// Applies a transform In -> Out to the columns, then to the rows, of an In x In square.
-template <int In, int Out, void Transform(const Vec*, Vec*)>
-inline void apply_2d(const Vec (&in)[In][In], Vec (&out)[Out][Out]) {
+/// Applies a transform In -> Out to the columns, then to the rows, of an In x In square: `load(i, j)` gives its elements
+/// and `store(i, j, v)` takes the result's. Only the half-transformed square goes through memory.
+template <int In, int Out, void Transform(const Vec*, Vec*), class Load, class Store>
+inline __attribute__((always_inline)) void apply_2d(Load load, Store store) {
   Vec half[In][Out];  // half[column][transformed row]
+#pragma GCC unroll 6
   for (int j = 0; j < In; ++j) {
     Vec column[In];
-    for (int i = 0; i < In; ++i) column[i] = in[i][j];
+#pragma GCC unroll 6
+    for (int i = 0; i < In; ++i) column[i] = load(i, j);
     Transform(column, half[j]);
   }
+#pragma GCC unroll 6
   for (int i = 0; i < Out; ++i) {
-    Vec row[In];
+    Vec row[In], out[Out];
+#pragma GCC unroll 6
     for (int j = 0; j < In; ++j) row[j] = half[j][i];
-    Transform(row, out[i]);
+    Transform(row, out);
+#pragma GCC unroll 6
+    for (int j = 0; j < Out; ++j) store(i, j, out[j]);
   }
 }
 

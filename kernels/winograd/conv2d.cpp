@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kMaxTile = 6, kMaxTaps = 4;
 // Transformed tiles of one block, per thread: both operands of its products should stay in the second-level cache.
-constexpr int64_t kBlockBytes = 768 << 10;
+constexpr int64_t kBlockBytes = 384 << 10;
 // The filter's gradient adds each block to a gradient as large as the transformed filter: longer blocks pay.
 constexpr int64_t kGradBlockBytes = 3 << 20;
 // Added to each frequency's distance: powers of two would put all frequencies of a tile into one cache set.
@@ -74,25 +74,38 @@ int64_t tap_offset(const Plan& p, int64_t k, int64_t ph, int64_t pw, int64_t i, 
 }
 
 /// Transforms the filter into packed panels. Forward: rows (phase, c), columns k. Input gradient: rows k, columns
-/// (phase, c), taps reversed.
+/// (phase, c), taps reversed. Goes by blocks of 16 filters x 16 channels, copied together first: in w they lie kilobytes
+/// apart, and the forward direction's vectors run across filters.
 void transform_filter(const Plan& p, bool input_grad, const float* w, float* u) {
+  constexpr int64_t kSide = 16;
   const Conv2dShape& s = p.shape;
   const int64_t width = p.kernels->vector_width, panel = p.kernels->panel_width;
   const int64_t rows = input_grad ? s.K : p.phases() * s.C, columns = input_grad ? p.phases() * s.C : s.K;
   const int64_t stride = rows * columns + kSkew;
-#pragma omp for schedule(static)
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t column = 0; column < columns; column += width) {
-      const int64_t k = input_grad ? row : column, phase_c = input_grad ? column : row;
+#pragma omp for schedule(static) collapse(2)
+  for (int64_t phase_c = 0; phase_c < p.phases() * s.C; phase_c += kSide) {
+    for (int64_t k = 0; k < s.K; k += kSide) {
       const int64_t phase = phase_c / s.C, c = phase_c % s.C;
-      const float* taps[kMaxTaps * kMaxTaps];
+      alignas(64) float block[kMaxTaps * kMaxTaps][kSide][kSide];  // (tap, k, c)
       for (int t = 0; t < p.taps * p.taps; ++t) {
-        const int i = t / p.taps, j = t % p.taps, last = p.taps - 1;
-        taps[t] = w + tap_offset(p, k, phase / p.step, phase % p.step, input_grad ? last - i : i, input_grad ? last - j : j, c);
+        const int at = input_grad ? p.taps * p.taps - 1 - t : t;
+        for (int64_t i = 0; i < kSide; ++i) {
+          std::memcpy(block[t][i],
+                      w + tap_offset(p, k + i, phase / p.step, phase % p.step, at / p.taps, at % p.taps, c),
+                      sizeof block[t][i]);
+        }
       }
-      const int64_t start = column / panel * panel, panel_columns = std::min(panel, columns - start);
-      float* const out = u + start * rows + row * panel_columns + (column - start);
-      p.tiles->filter(taps, input_grad ? 1 : s.R * s.S * s.C, out, stride);
+      const int64_t first_row = input_grad ? k : phase_c, first_column = input_grad ? phase_c : k;
+      for (int64_t i = 0; i < kSide; ++i) {
+        for (int64_t j = 0; j < kSide; j += width) {
+          const float* taps[kMaxTaps * kMaxTaps];
+          for (int t = 0; t < p.taps * p.taps; ++t) taps[t] = input_grad ? &block[t][i][j] : &block[t][j][i];
+          const int64_t column = first_column + j, start = column / panel * panel;
+          const int64_t panel_columns = std::min(panel, columns - start);
+          float* const out = u + start * rows + (first_row + i) * panel_columns + (column - start);
+          p.tiles->filter(taps, input_grad ? 1 : kSide, out, stride);
+        }
+      }
     }
   }
 }
@@ -139,6 +152,16 @@ TileGrid input_grid(const Plan& p) {
           (s.W - 1 + s.pad_left) / p.step - s.pad_left / p.step + 1};
 }
 
+/// Pairs of output and tap along one dimension that read a pixel, not padding: what a direct kernel multiplies.
+int64_t inside_taps(int64_t outputs, int64_t stride, int64_t pad, int64_t taps, int64_t pixels) {
+  int64_t count = 0;
+  for (int64_t p = 0; p < outputs; ++p) {
+    const int64_t first = p * stride - pad;
+    count += std::max<int64_t>(std::min(first + taps, pixels) - std::max<int64_t>(first, 0), 0);
+  }
+  return count;
+}
+
 Block forward_block(const Plan& p) {
   return {p.frequencies(), p.phases() * p.shape.C, p.shape.K, output_grid(p.shape).size(), kBlockBytes};
 }
@@ -152,12 +175,23 @@ Block filter_grad_block(const Plan& p) {
 
 }  // namespace
 
-std::optional<std::string> supports(const Conv2dShape& s, Activation activation) {
+std::optional<std::string> computes(const Conv2dShape& s, Activation activation) {
   if (s.R != s.S || s.stride_h != s.stride_w) return "filter or stride is not square";
   if (s.R != 4 * s.stride_h && s.R != 2 * s.stride_h) return "filter is not 2 or 4 times the stride";
   if (s.C % 16 != 0 || s.K % 16 != 0) return fmt::format("channels {} -> {}, not multiples of 16", s.C, s.K);
   if (s.pad_top < 0 || s.pad_left < 0) return "negative padding";
   if (activation == Activation::tanh || activation == Activation::sigmoid) return "activation is neither relu nor leaky_relu";
+  return std::nullopt;
+}
+
+std::optional<std::string> supports(const Conv2dShape& s, Activation activation) {
+  if (auto reason = computes(s, activation)) return reason;
+  const int64_t products = s.R == 4 * s.stride_h ? 36 * s.stride_h * s.stride_h : 16 * s.stride_h * s.stride_h;
+  const TileGrid grid = output_grid(s);
+  const int64_t direct = inside_taps(s.P, s.stride_h, s.pad_top, s.R, s.H) * inside_taps(s.Q, s.stride_w, s.pad_left, s.S, s.W);
+  const double saving = static_cast<double>(direct) / static_cast<double>(grid.rows * grid.columns * products);
+  if (saving < 1.5) return fmt::format("{:.2f} times fewer multiplications do not pay for the transforms", saving);
+  if (grid.size() < 64) return fmt::format("{} tiles do not pay for the filter's transform", grid.size());
   return std::nullopt;
 }
 
@@ -189,7 +223,7 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
     float* const v = u + parts.filter + omp_get_thread_num() * (parts.v + parts.m);
     float* const m = v + parts.v;
     transform_filter(p, false, w, u);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
     for (int64_t first = 0; first < grid.size(); first += block.tiles) {
       const int64_t count = std::min(block.tiles, grid.size() - first);
       transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
@@ -230,7 +264,7 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
     float* const v = u + parts.filter + omp_get_thread_num() * (parts.v + parts.m);
     float* const m = v + parts.v;
     transform_filter(p, true, w, u);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
     for (int64_t first = 0; first < grid.size(); first += block.tiles) {
       const int64_t count = std::min(block.tiles, grid.size() - first);
       for (int64_t t = 0; t < count; ++t) {

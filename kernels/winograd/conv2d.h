@@ -18,7 +18,10 @@
 
 namespace forger::winograd {
 
-/// Why these kernels decline a convolution with that epilogue, or nothing.
+/// Why these kernels cannot compute a convolution with that epilogue, or nothing.
+std::optional<std::string> computes(const Conv2dShape& shape, Activation activation = Activation::none);
+
+/// Why they decline it: cannot compute it, or a direct kernel is likely to be faster.
 std::optional<std::string> supports(const Conv2dShape& shape, Activation activation = Activation::none);
 
 /// What the three directions share: the split into phases and tiles.

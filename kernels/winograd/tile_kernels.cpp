@@ -10,10 +10,8 @@ template <class F>
 void input(const float* const* pixels, int64_t channels, float* v, int64_t stride) {
   constexpr int n = F::kTile;
   for (int64_t c = 0; c < channels; c += kWidth) {
-    Vec d[n][n], out[n][n];
-    for (int i = 0; i < n * n; ++i) d[i / n][i % n] = load(pixels[i] + c);
-    apply_2d<n, n, F::input>(d, out);
-    for (int i = 0; i < n * n; ++i) store(v + i * stride + c, out[i / n][i % n]);
+    apply_2d<n, n, F::input>([&](int i, int j) { return load(pixels[i * n + j] + c); },
+                             [&](int i, int j, Vec e) { store(v + (i * n + j) * stride + c, e); });
   }
 }
 
@@ -27,13 +25,12 @@ template <class F>
 void output(const float* m, int64_t stride, int64_t channels, const Epilogue& epilogue, float* const* pixels) {
   constexpr int n = F::kTile;
   for (int64_t c = 0; c < channels; c += kWidth) {
-    Vec in[n][n], y[kOutputs][kOutputs];
-    for (int i = 0; i < n * n; ++i) in[i / n][i % n] = load(m + i * stride + c);
-    apply_2d<n, kOutputs, F::output>(in, y);
     const Vec bias = epilogue.bias ? load(epilogue.bias + c) : Vec{};
-    for (int i = 0; i < kOutputs * kOutputs; ++i) {
-      if (pixels[i]) store(pixels[i] + c, activate(y[i / kOutputs][i % kOutputs] + bias, epilogue));
-    }
+    apply_2d<n, kOutputs, F::output>([&](int i, int j) { return load(m + (i * n + j) * stride + c); },
+                                     [&](int i, int j, Vec e) {
+                                       float* const pixel = pixels[i * kOutputs + j];
+                                       if (pixel) store(pixel + c, activate(e + bias, epilogue));
+                                     });
   }
 }
 
@@ -41,36 +38,30 @@ template <class F>
 void output_grad(const float* const* pixels, int64_t channels, float* m, int64_t stride) {
   constexpr int n = F::kTile;
   for (int64_t c = 0; c < channels; c += kWidth) {
-    Vec y[kOutputs][kOutputs], out[n][n];
-    for (int i = 0; i < kOutputs * kOutputs; ++i) y[i / kOutputs][i % kOutputs] = load(pixels[i] + c);
-    apply_2d<kOutputs, n, F::output_grad>(y, out);
-    for (int i = 0; i < n * n; ++i) store(m + i * stride + c, out[i / n][i % n]);
+    apply_2d<kOutputs, n, F::output_grad>([&](int i, int j) { return load(pixels[i * kOutputs + j] + c); },
+                                          [&](int i, int j, Vec e) { store(m + (i * n + j) * stride + c, e); });
   }
 }
 
 template <class F>
 void filter(const float* const* taps, int64_t lane_stride, float* u, int64_t stride) {
   constexpr int n = F::kTile, r = F::kTaps;
-  Vec g[r][r], out[n][n];
-  for (int i = 0; i < r * r; ++i) {
-    if (lane_stride == 1) {
-      g[i / r][i % r] = load(taps[i]);
-    } else {
-      for (int lane = 0; lane < kWidth; ++lane) g[i / r][i % r][lane] = taps[i][lane * lane_stride];
-    }
-  }
-  apply_2d<r, n, F::filter>(g, out);
-  for (int i = 0; i < n * n; ++i) store(u + i * stride, out[i / n][i % n]);
+  const auto tap = [&](int i, int j) {
+    const float* const p = taps[i * r + j];
+    if (lane_stride == 1) return load(p);
+    float lanes[kWidth];
+    for (int lane = 0; lane < kWidth; ++lane) lanes[lane] = p[lane * lane_stride];
+    return load(lanes);
+  };
+  apply_2d<r, n, F::filter>(tap, [&](int i, int j, Vec e) { store(u + (i * n + j) * stride, e); });
 }
 
 template <class F>
 void filter_grad(const float* u, int64_t stride, int64_t channels, float* const* taps) {
   constexpr int n = F::kTile, r = F::kTaps;
   for (int64_t c = 0; c < channels; c += kWidth) {
-    Vec in[n][n], g[r][r];
-    for (int i = 0; i < n * n; ++i) in[i / n][i % n] = load(u + i * stride + c);
-    apply_2d<n, r, F::filter_grad>(in, g);
-    for (int i = 0; i < r * r; ++i) store(taps[i] + c, g[i / r][i % r]);
+    apply_2d<n, r, F::filter_grad>([&](int i, int j) { return load(u + (i * n + j) * stride + c); },
+                                   [&](int i, int j, Vec e) { store(taps[i * r + j] + c, e); });
   }
 }
 
@@ -87,7 +78,9 @@ void multiply_block(const Product& p, const float* a, const float* b, int64_t b_
       for (int v = 0; v < V; ++v) sum[m][v] += row[v] * a[m * p.a_row];
     }
   }
+#pragma GCC unroll 6
   for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       float* const out = c + m * p.c_row + v * kWidth;
       store(out, p.accumulate ? load(out) + sum[m][v] : sum[m][v]);
