@@ -23,6 +23,15 @@ enum class ScalarOp : uint8_t {
   shift,        // a + p
 };
 
+/// "add", "leaky_relu", ...: also the name of the graph op.
+constexpr const char* name_of(ScalarOp op) {
+  constexpr const char* kNames[] = {"add",  "sub",   "mul",        "div",  "maximum", "minimum",  "neg",       "exp",
+                                    "log",  "sqrt",  "rsqrt",      "square", "abs",   "sign",     "reciprocal", "relu",
+                                    "leaky_relu", "tanh", "sigmoid", "softplus", "heaviside", "leaky_slope", "scale", "shift"};
+  return kNames[static_cast<int>(op)];
+}
+inline constexpr int kNumScalarOps = static_cast<int>(ScalarOp::shift) + 1;
+
 constexpr bool is_binary(ScalarOp op) { return op <= ScalarOp::minimum; }
 
 /// One step of a tape. Operands are value numbers: 0 .. num_inputs-1 are the tape's inputs, num_inputs+i is the
@@ -31,13 +40,17 @@ struct TapeInstruction {
   ScalarOp op;
   uint16_t a = 0;
   uint16_t b = 0;
-  float p = 0.f;
+  double p = 0;
+
+  bool operator==(const TapeInstruction&) const = default;
 };
 
 /// A fused elementwise expression; its value is the result of the last instruction.
 struct ElementwiseTape {
   uint16_t num_inputs = 0;
   std::vector<TapeInstruction> instructions;
+
+  bool operator==(const ElementwiseTape&) const = default;
 };
 
 /// An input of an elementwise kernel: element i of the output reads data[i % period].

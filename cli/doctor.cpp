@@ -1,0 +1,60 @@
+#include <omp.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/commands.h"
+#include "cli/recipe_options.h"
+#include "datasets/image_dataset.h"
+#include "kernels/common/errors.h"
+#include "kernels/onednn/version.h"
+#include "kernels/simd/isa.h"
+
+namespace forger {
+namespace {
+
+std::string cpu_name() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+std::string describe_data(const std::string& folder) {
+  try {
+    const auto set = load_mnist(folder, Split::train);
+    return fmt::format("{} ({} images of {}x{})", folder, set.count, set.height, set.width);
+  } catch (const DataError& e) {
+    return fmt::format("not usable: {}", e.what());
+  }
+}
+
+int doctor() {
+  const auto row = [](const char* name, const std::string& value) { fmt::print("{:<12} {}\n", name, value); };
+  row("forger", FORGER_VERSION);
+  row("cpu", fmt::format("{}, {} threads", cpu_name(), omp_get_max_threads()));
+  row("vectors", simd::isa_name());
+  row("oneDNN", onednn::version());
+#ifdef FORGER_CUDA_VERSION
+  row("CUDA", "built with toolkit " FORGER_CUDA_VERSION "; this version computes on the CPU");
+#else
+  row("CUDA", "not built in: no toolkit was found at build time");
+#endif
+  row("device auto", "cpu, providers onednn, reference");
+  row("MNIST", describe_data(make_config("dcgan", "", {}).text("data")));
+  row("Fashion", describe_data("/usr/share/datasets/fashion-mnist"));
+  std::error_code error;
+  const auto space = std::filesystem::space(".", error);
+  row("disk", error ? error.message() : fmt::format("{:.1f} GiB free here", static_cast<double>(space.available) / (1 << 30)));
+  return 0;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("doctor", "show what this machine has and what would be used");
+  command->callback([&action] { action = doctor; });
+}
+
+}  // namespace forger

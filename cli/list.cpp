@@ -1,0 +1,42 @@
+#include "cli/commands.h"
+#include "cli/recipe_options.h"
+#include "models/recipe.h"
+#include "training/summary.h"
+
+namespace forger {
+namespace {
+
+/// The shape that a recipe's samples have, without loading its data.
+Shape sample_shape(const Config& config) {
+  if (config.has("image-size")) return {config.integer("image-size"), config.integer("image-size"), config.integer("channels")};
+  const std::string& d = config.text("distribution");
+  return {d == "pattern1010" ? 4 : d == "normal1d" ? 1 : 2};
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("list", "list the recipes");
+  command->callback([&action] {
+    action = [] {
+      for (const Recipe& r : all_recipes()) fmt::print("{:<12} {}\n", r.name, r.summary);
+      return 0;
+    };
+  });
+}
+
+void add_summary(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("summary", "show a recipe's networks and options");
+  auto recipe = std::make_shared<std::string>();
+  command->add_option("recipe", *recipe, "name of a recipe")->required();
+  command->allow_extras();
+  command->callback([&action, recipe, command] {
+    action = [recipe, command] {
+      const Config config = make_config(*recipe, "", parse_options(command->remaining()));
+      fmt::print("{}\n\n{}", summary_table(find_recipe(*recipe), config, sample_shape(config)), options_help(config));
+      return 0;
+    };
+  });
+}
+
+}  // namespace forger

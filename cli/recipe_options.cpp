@@ -1,0 +1,73 @@
+#include "cli/recipe_options.h"
+
+#include <filesystem>
+
+#include <fmt/ranges.h>
+
+#include "datasets/files.h"
+#include "kernels/common/errors.h"
+#include "models/recipe.h"
+
+namespace forger {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+
+std::string read_text(const std::string& path) {
+  const auto bytes = read_file(path, kMaxConfigBytes);
+  return {bytes.begin(), bytes.end()};
+}
+
+/// build/release/forger lies two folders below the checkout, whose datasets/ it may use from anywhere.
+std::string find_data_folder(const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (fs::path(folder).is_absolute() || fs::exists(folder)) return folder;
+  std::error_code error;
+  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  const fs::path beside = binary.parent_path().parent_path().parent_path() / folder;
+  return !error && fs::exists(beside) ? beside.string() : folder;
+}
+
+}  // namespace
+
+GivenOptions parse_options(const std::vector<std::string>& arguments) {
+  GivenOptions given;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (!argument.starts_with("--")) fail<ConfigError>("'{}' is not understood: expected --option value", argument);
+    const size_t equals = argument.find('=');
+    if (equals != std::string::npos) {
+      given.emplace_back(argument.substr(2, equals - 2), argument.substr(equals + 1));
+    } else if (i + 1 < arguments.size()) {
+      given.emplace_back(argument.substr(2), arguments[i + 1]);
+      ++i;
+    } else {
+      fail<ConfigError>("{} needs a value", argument);
+    }
+  }
+  return given;
+}
+
+Config make_config(const std::string& recipe, const std::string& config_file, const GivenOptions& given) {
+  Config config = find_recipe(recipe).defaults;
+  if (!config_file.empty()) {
+    config.merge_json(read_text(config_file), config_file);
+  }
+  for (const auto& [name, text] : given) config.set(name, text);
+  if (config.has("data")) config.set("data", OptionValue(find_data_folder(config.text("data"))));
+  return config;
+}
+
+std::string recipe_in_file(const std::string& config_file) { return recipe_of_json(read_text(config_file), config_file); }
+
+std::string options_help(const Config& config) {
+  std::string text = fmt::format("Options of {} (flags of `forger train {}`, keys of its config.json):\n", config.recipe(), config.recipe());
+  for (const Option& o : config.options()) {
+    std::string help = o.help;
+    if (!o.choices.empty()) help += fmt::format(" ({})", fmt::join(o.choices, "|"));
+    text += fmt::format("  --{:<18} {:<18} {}\n", o.name, config.to_string(o.name), help);
+  }
+  return text;
+}
+
+}  // namespace forger

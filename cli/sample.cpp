@@ -1,0 +1,98 @@
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "datasets/idx.h"
+#include "training/checkpoint.h"
+#include "training/npy.h"
+#include "training/pictures.h"
+#include "training/samples.h"
+
+namespace forger {
+namespace {
+
+struct SampleArguments {
+  std::string run, grid, out = "samples.png";
+  int64_t count = 32;
+  uint64_t seed = 0;
+  bool seed_given = false;
+};
+
+/// The shape of one sample, read off the generator's last tensors.
+Shape sample_shape_of(const Checkpoint& checkpoint) {
+  const Config& c = checkpoint.config;
+  if (c.has("image-size")) return {c.integer("image-size"), c.integer("image-size"), c.integer("channels")};
+  // The discriminator's first dense layer has one row per coordinate.
+  const auto it = checkpoint.tensors.find("D/dense_1/kernel");
+  if (it == checkpoint.tensors.end()) fail<DataError>("{}: has no tensor 'D/dense_1/kernel'", checkpoint.path);
+  return {it->second.first.shape.at(0)};
+}
+
+void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const std::vector<float>& samples) {
+  if (recipe.kind == SampleKind::images) {
+    Grid grid{(a.count + 7) / 8, std::min<int64_t>(a.count, 8)};
+    if (!a.grid.empty()) grid = parse_grid(a.grid, "--grid");
+    if (grid.rows * grid.columns < a.count) {
+      fail<ConfigError>("--grid: {} has {} places, --count asks for {}", a.grid, grid.rows * grid.columns, a.count);
+    }
+    write_grid(a.out, samples, a.count, shape[0], shape[1], shape[2], grid.rows, grid.columns);
+  } else if (recipe.kind == SampleKind::pattern) {
+    write_matrix(a.out, samples, a.count, shape[0]);
+  } else if (shape[0] == 1) {
+    write_histogram(a.out, {}, samples, 42);
+  } else {
+    write_scatter(a.out, {}, samples);
+  }
+}
+
+int sample(const SampleArguments& a) {
+  const std::string extension = std::filesystem::path(a.out).extension();
+  if (extension != ".png" && extension != ".npy" && extension != ".idx") {
+    fail<ConfigError>("--out: {} ends in none of .png, .npy, .idx", a.out);
+  }
+  const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
+  const Recipe& recipe = find_recipe(checkpoint.config.recipe());
+  const Shape shape = sample_shape_of(checkpoint);
+  VariableStore variables(host_device());
+  const uint64_t seed = a.seed_given ? a.seed : static_cast<uint64_t>(checkpoint.config.integer("seed"));
+  Sampler sampler(recipe, checkpoint.config, shape, variables);
+  checkpoint.restore(variables);
+  const auto samples = sampler(latent_noise(checkpoint.config, a.count, seed, "sample/z"));
+
+  Shape dims = shape;
+  dims.insert(dims.begin(), a.count);
+  if (extension == ".png") write_picture(recipe, a, shape, samples);
+  if (extension == ".npy") write_npy(a.out, dims, samples);
+  if (extension == ".idx") {
+    // Images as bytes, as in the sets they imitate; points as floats.
+    if (recipe.kind == SampleKind::images) {
+      std::vector<uint8_t> bytes;
+      for (const float v : samples) bytes.push_back(static_cast<uint8_t>(std::clamp((v + 1.f) * 127.5f + 0.5f, 0.f, 255.f)));
+      if (dims.back() == 1) dims.pop_back();
+      write_idx(a.out, dims, bytes);
+    } else {
+      write_idx(a.out, dims, samples);
+    }
+  }
+  fmt::print("{}: {} samples of {} (step {}, seed {})\n", a.out, a.count, checkpoint.path, checkpoint.step, seed);
+  return 0;
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("sample", "sample from a trained generator");
+  auto a = std::make_shared<SampleArguments>();
+  command->add_option("run", a->run, "run directory or checkpoint")->required();
+  command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
+  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)");
+  command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
+  command->callback([&action, a, seed] {
+    action = [a, seed] {
+      a->seed_given = seed->count() > 0;
+      return sample(*a);
+    };
+  });
+}
+
+}  // namespace forger

@@ -1,0 +1,32 @@
+// Graph-to-graph rewrites. Each keeps variables, outputs and what they compute; each verifies its result.
+#pragma once
+
+#include "engine/graph/graph.h"
+
+namespace forger {
+
+/// Dead code elimination: drops nodes that neither an output nor a variable's update needs.
+Graph dce(const Graph& graph);
+
+/// Common subexpression elimination: nodes of equal op, inputs and attributes become one. Random nodes differ by
+/// their stream, so independent draws stay apart.
+Graph cse(const Graph& graph);
+
+/// Removes multiplications by one, which the seed of backpropagation leaves behind, and folds broadcasts of constants.
+Graph simplify(const Graph& graph);
+
+/// bias_add on a convolution or matmul that nothing else reads becomes the bias operand of that op.
+Graph fuse_bias(const Graph& graph);
+
+/// Chains and trees of elementwise ops become one fused_elementwise node; broadcasts along leading axes become reads
+/// of a smaller operand.
+Graph fuse_elementwise(const Graph& graph);
+
+struct Pass {
+  const char* name;
+  Graph (*run)(const Graph&);
+};
+/// The passes that compile() runs, in order.
+std::span<const Pass> default_passes();
+
+}  // namespace forger

@@ -1,0 +1,40 @@
+#include "engine/providers/adapters.h"
+
+#include "engine/ops/op_spec.h"
+
+namespace forger {
+
+MatmulSize matmul_size(const NodeView& v) {
+  const bool ta = v.attributes().integer("transpose_a") != 0, tb = v.attributes().integer("transpose_b") != 0;
+  return {v.output(0).shape[0], v.output(0).shape[1], v.input(0).shape[ta ? 0 : 1], ta, tb};
+}
+
+Rows rows_of(const TensorType& type) {
+  const int64_t channels = type.shape.empty() ? 1 : type.shape.back();
+  return {type.size() / channels, channels};
+}
+
+ElementwiseTape tape_of(const NodeView& v) {
+  const ScalarOp* op = scalar_op_of(*v.node().op);
+  if (!op) return v.attributes().get<ElementwiseTape>("tape");
+  const double p = v.attributes().has("p") ? v.attributes().real("p") : 0.0;
+  return {static_cast<uint16_t>(v.num_inputs()), {{*op, 0, 1, p}}};
+}
+
+std::vector<int64_t> periods_of(const NodeView& v) {
+  std::vector<int64_t> periods;
+  for (size_t i = 0; i < v.num_inputs(); ++i) periods.push_back(v.input(i).size());
+  return periods;
+}
+
+std::vector<int64_t> group_sizes(const NodeView& v, size_t first, size_t group) {
+  std::vector<int64_t> sizes;
+  for (size_t i = first; i < v.num_inputs(); i += group) sizes.push_back(v.input(i).size());
+  return sizes;
+}
+
+RandomSource random_of(const NodeView& v) {
+  return {static_cast<uint64_t>(v.attributes().integer("stream")), v.num_inputs() - 2};
+}
+
+}  // namespace forger

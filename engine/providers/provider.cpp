@@ -1,0 +1,50 @@
+#include "engine/providers/provider.h"
+
+#include "engine/ops/op_spec.h"
+
+namespace forger {
+
+std::span<const Provider* const> all_providers() {
+  static const Provider* const providers[] = {&onednn_provider(), &reference_provider()};
+  return providers;
+}
+
+std::vector<const Provider*> parse_providers(const std::string& names) {
+  std::vector<const Provider*> result;
+  size_t begin = 0;
+  while (begin <= names.size()) {
+    const size_t end = std::min(names.find(',', begin), names.size());
+    const std::string name = names.substr(begin, end - begin);
+    const Provider* found = nullptr;
+    std::string known;
+    for (const Provider* p : all_providers()) {
+      if (p->name == name) found = p;
+      known += (known.empty() ? "" : ", ") + std::string(p->name);
+    }
+    if (!found) fail<ConfigError>("--providers: there is no provider '{}'; known: {}", name, known);
+    result.push_back(found);
+    begin = end + 1;
+  }
+  return result;
+}
+
+Choice choose_kernel(const NodeView& node, std::span<const Provider* const> providers) {
+  Choice choice;
+  for (const Provider* provider : providers) {
+    for (const Kernel& kernel : provider->kernels) {
+      if (kernel.op != node.node().op->name) continue;
+      const auto reason = kernel.declines(node);
+      if (!reason) {
+        choice.provider = provider;
+        choice.kernel = &kernel;
+        return choice;
+      }
+      choice.declined.push_back(std::string(kernel.name) + ": " + *reason);
+    }
+  }
+  std::string reasons;
+  for (const std::string& r : choice.declined) reasons += "; " + r;
+  fail<Error>("{}: no kernel runs {}{}", node.node().path, node.node().op->name, reasons);
+}
+
+}  // namespace forger

@@ -1,0 +1,82 @@
+// A provider is an ordered table of kernels. For every node the engine asks the providers of a device in order, and
+// the first kernel that supports the node runs it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/graph.h"
+
+namespace forger {
+
+/// A node with its types, as kernels see it.
+class NodeView {
+ public:
+  NodeView(const Graph& graph, const Node& node) : graph_(graph), node_(node) {}
+  const Node& node() const { return node_; }
+  const Attributes& attributes() const { return node_.attributes; }
+  size_t num_inputs() const { return node_.inputs.size(); }
+  size_t num_outputs() const { return node_.outputs.size(); }
+  const TensorType& input(size_t i) const { return graph_.type(node_.inputs[i]); }
+  const TensorType& output(size_t i) const { return graph_.type(node_.outputs[i]); }
+  DType real() const { return graph_.real(); }
+
+ private:
+  const Graph& graph_;
+  const Node& node_;
+};
+
+/// Where a kernel reads and writes. Pointers are aligned to 64 bytes.
+struct KernelArgs {
+  std::span<void* const> inputs, outputs;
+  void* workspace;
+
+  template <class T>
+  const T* in(size_t i) const { return static_cast<const T*>(inputs[i]); }
+  template <class T>
+  T* out(size_t i) const { return static_cast<T*>(outputs[i]); }
+};
+
+/// A kernel made ready for one node: sizes are fixed, what can be computed ahead has been.
+struct PreparedKernel {
+  std::function<void(const KernelArgs&)> run;
+  size_t workspace_bytes = 0;
+};
+
+struct Kernel {
+  std::string_view op;
+  std::string_view name;  // what `forger explain` shows
+  /// Why this kernel cannot run the node; nullopt if it can.
+  std::optional<std::string> (*declines)(const NodeView&);
+  PreparedKernel (*prepare)(const NodeView&);
+};
+
+struct Provider {
+  std::string_view name;
+  std::span<const Kernel> kernels;
+};
+
+/// Plain loops in the graph's own real type: the oracle. Has a kernel for every op.
+const Provider& reference_provider();
+/// oneDNN, direct, Winograd and vectorised kernels, f32 only.
+const Provider& onednn_provider();
+
+/// All providers in the order in which `forger verify` lists them.
+std::span<const Provider* const> all_providers();
+/// Looks providers up by name: "onednn,reference". Throws ConfigError that lists the known names.
+std::vector<const Provider*> parse_providers(const std::string& names);
+
+/// The kernel chosen for a node, and why the ones before it declined.
+struct Choice {
+  const Provider* provider = nullptr;
+  const Kernel* kernel = nullptr;
+  std::vector<std::string> declined;  // "conv2d_winograd: stride is 2"
+};
+/// Throws Error when no provider has a kernel for the node.
+Choice choose_kernel(const NodeView& node, std::span<const Provider* const> providers);
+
+}  // namespace forger

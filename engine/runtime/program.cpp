@@ -1,0 +1,77 @@
+#include "engine/runtime/program.h"
+
+#include "engine/ops/op_spec.h"
+#include "engine/passes/passes.h"
+
+namespace forger {
+
+Program compile(const Graph& graph, std::span<const Provider* const> providers, std::span<const Pass> passes) {
+  verify(graph);
+  Program program{graph, {}, {}};
+  for (const Pass& pass : passes) program.graph = pass.run(program.graph);
+
+  std::vector<size_t> workspace(program.graph.nodes().size(), 0);
+  for (const Node& node : program.graph.nodes()) {
+    if (node.op->is_source || node.op->is_view) continue;
+    const NodeView view(program.graph, node);
+    Launch launch{node.id, choose_kernel(view, providers), {}};
+    launch.kernel = launch.choice.kernel->prepare(view);
+    workspace[static_cast<size_t>(node.id)] = launch.kernel.workspace_bytes;
+    program.launches.push_back(std::move(launch));
+  }
+  program.memory = plan_memory(program.graph, workspace);
+  return program;
+}
+
+Program compile(const Graph& graph, std::span<const Provider* const> providers) {
+  return compile(graph, providers, default_passes());
+}
+
+namespace {
+
+std::string mib(size_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+
+std::string place(const Program& p, ValueId id) {
+  const Location& where = p.memory.values[static_cast<size_t>(id)];
+  switch (where.kind) {
+    case Location::Kind::arena: return fmt::format("@{}", p.memory.block_offsets[where.index]);
+    case Location::Kind::variable: return "var " + p.graph.variables()[where.index].name;
+    case Location::Kind::input: return "input";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string explain(const Program& p) {
+  std::string text = fmt::format("{} launches\n", p.launches.size());
+  Cost total;
+  int number = 0;
+  for (const Launch& launch : p.launches) {
+    const Node& node = p.graph.node(launch.node);
+    const Cost cost = cost_of(p.graph, node);
+    total.flops += cost.flops;
+    total.bytes += cost.bytes;
+    const std::string where = node.outputs.size() > 3 ? fmt::format("{} outputs", node.outputs.size()) : [&] {
+      std::string s;
+      for (ValueId id : node.outputs) {
+        s += (s.empty() ? "" : ", ") + place(p, id) + (p.memory.in_place[static_cast<size_t>(id)] ? " in place" : "");
+      }
+      return s;
+    }();
+    text += fmt::format("{:4} {:<52} {:<18} {:<34} {:>9.3f} MFLOP {:>8.3f} MB  {}\n", number++, node.path,
+                        to_string(p.graph.type(node.outputs[0])), launch.choice.kernel->name,
+                        static_cast<double>(cost.flops) * 1e-6, static_cast<double>(cost.bytes) * 1e-6, where);
+    for (const std::string& reason : launch.choice.declined) text += fmt::format("       not {}\n", reason);
+  }
+  text += fmt::format("\ntotal       {:.3f} GFLOP, {:.1f} MB read and written\n", static_cast<double>(total.flops) * 1e-9,
+                      static_cast<double>(total.bytes) * 1e-6);
+  text += fmt::format("arena       {} at its peak, {} if every value had memory of its own ({:.1f}x)\n", mib(p.memory.arena_bytes),
+                      mib(p.memory.bytes_without_reuse),
+                      static_cast<double>(p.memory.bytes_without_reuse) / static_cast<double>(std::max<size_t>(p.memory.arena_bytes, 1)));
+  text += fmt::format("variables   {} ({}), {} updates copied, the others in place\n", mib(p.memory.variable_bytes),
+                      p.graph.variables().size(), p.memory.final_copies.size());
+  return text;
+}
+
+}  // namespace forger

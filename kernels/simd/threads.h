@@ -1,0 +1,47 @@
+// How the kernels split work over the threads of OpenMP (libgomp's pool, which oneDNN uses too).
+//
+// The split depends on the problem's size alone, never on the number of threads: a sum adds the same partial
+// sums in the same order on one core and on sixty-four, so results are the same bit for bit.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace forger::simd {
+
+/// Elements that one thread takes at a time. Below it a kernel stays on the calling thread: waking the others
+/// takes a few microseconds, in which one core does all of it.
+inline constexpr int64_t kChunkElements = 16384;
+
+/// Most partial sums of one reduction: enough for many cores, few enough to add up on one.
+inline constexpr int64_t kMaxPartials = 64;
+
+/// [0, count) cut into `pieces` parts of `size`; the last may be shorter.
+struct Split {
+  int64_t count, size, pieces;
+  int64_t begin(int64_t piece) const { return piece * size; }
+  int64_t end(int64_t piece) const { return std::min(count, (piece + 1) * size); }
+};
+
+/// Cuts `count` items of `weight` elements each into parts of about kChunkElements elements, at most
+/// `max_pieces`; a part's size is a multiple of `multiple` items.
+inline Split split(int64_t count, int64_t weight, int64_t max_pieces = INT64_MAX, int64_t multiple = 1) {
+  const auto ceil_div = [](int64_t a, int64_t b) { return a / b + (a % b != 0); };
+  int64_t size = std::max<int64_t>(kChunkElements / std::max<int64_t>(weight, 1), 1);
+  size = std::max(size, ceil_div(count, max_pieces));
+  size = ceil_div(size, multiple) * multiple;
+  return {count, size, ceil_div(count, size)};
+}
+
+/// Calls body(0) ... body(count - 1), on all threads when there is more than one; body must not throw.
+template <class Body>
+void parallel_for(int64_t count, const Body& body) {
+  if (count <= 1) {
+    if (count == 1) body(int64_t{0});
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
+}  // namespace forger::simd

@@ -1,0 +1,34 @@
+// The graph of one training step (D's updates, then G's) and the graph that samples.
+#pragma once
+
+#include "models/real_data.h"
+#include "models/recipe.h"
+
+namespace forger {
+
+/// One training step. Inputs: "data" (data.table). Outputs, all scalars: "d_loss", "d_accuracy", "g_loss", "d_real"
+/// (mean D(x)), "d_fake" (mean D(G(z))). Variables: "rng/seed", "rng/step" and those of the networks "G" and "D" and
+/// their optimizers. Throws ConfigError where options contradict each other.
+///
+/// In G's update D normalises with batch statistics and drops out as in its own, but its weights and running
+/// statistics stay as they are: what Keras did with a frozen D.
+Graph build_train_step(const Recipe& recipe, const Config& config, const RealData& data, DType real = DType::f32);
+
+/// Inference-mode G on given noise. Input "z" [count, z-dim]; output "samples" [count, sample...].
+Graph build_sampler(const Recipe& recipe, const Config& config, const Shape& sample, int64_t count);
+
+/// Inference-mode D. Input "samples" [count, sample...]; output "d" = sigmoid(logits) [count, 1].
+Graph build_critic(const Recipe& recipe, const Shape& sample, int64_t count);
+
+/// Latent noise [count, z-dim] for a sampler, on the host: a function of (seed, stream) alone.
+std::vector<float> latent_noise(const Config& config, int64_t count, uint64_t seed, const std::string& stream);
+
+/// Rows of both networks' layers, for `forger summary`. The shape is of one sample.
+struct NetworkSummary {
+  Shape input;
+  std::vector<LayerRow> rows;
+  int64_t trainable, not_trainable;
+};
+std::pair<NetworkSummary, NetworkSummary> summarize(const Recipe& recipe, const Config& config, const Shape& sample);
+
+}  // namespace forger

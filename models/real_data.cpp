@@ -1,0 +1,82 @@
+#include "models/real_data.h"
+
+#include <cstring>
+
+#include "datasets/image_dataset.h"
+#include "datasets/mixture.h"
+#include "engine/ops/ops.h"
+
+namespace forger {
+namespace {
+
+constexpr int64_t kMaxRows = 100'000'000;
+
+Mixture mixture_of(const std::string& name) {
+  if (name == "pattern1010") return pattern1010();
+  if (name == "normal1d") return normal1d();
+  if (name == "gaussians4") return gaussians4();
+  if (name == "ring8") return ring8();
+  if (name == "grid25") return grid25();
+  fail<ConfigError>("--distribution: there is no '{}'", name);
+}
+
+template <class T>
+std::vector<std::byte> bytes_as(const std::vector<float>& values) {
+  const std::vector<T> converted(values.begin(), values.end());
+  std::vector<std::byte> bytes(converted.size() * sizeof(T));
+  std::memcpy(bytes.data(), converted.data(), bytes.size());
+  return bytes;
+}
+
+RealData load_points(const Config& config, DType real) {
+  const Mixture mixture = mixture_of(config.text("distribution"));
+  const int64_t rows = config.integer("data-size");
+  RealData data;
+  data.fresh = rows == 0;
+  data.replacement = data.fresh;
+  data.normal_noise = mixture.noise == Mixture::Noise::normal;
+  data.noise_scale = static_cast<double>(mixture.scale);
+  const auto values = data.fresh ? mixture.centers : sample(mixture, rows, static_cast<uint64_t>(config.integer("seed")));
+  data.table = {real, {static_cast<int64_t>(values.size()) / mixture.dims, mixture.dims}};
+  data.bytes = real == DType::f64 ? bytes_as<double>(values) : bytes_as<float>(values);
+  data.description = data.fresh ? fmt::format("{}: new samples in every batch", config.text("distribution"))
+                                : fmt::format("{}: {} samples", config.text("distribution"), rows);
+  return data;
+}
+
+}  // namespace
+
+RealData load_real_data(const Config& config, DType real) {
+  if (config.has("distribution")) return load_points(config, real);
+  const int side = static_cast<int>(config.integer("image-size"));
+  ImageDataset images = load_images(config.text("data"), Split::train, side, side, static_cast<int>(config.integer("channels")));
+  if (images.count > kMaxRows) fail<DataError>("{}: {} images are too many", config.text("data"), images.count);
+  RealData data;
+  data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
+  data.bytes.resize(images.pixels.size());
+  std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
+  data.description = fmt::format("{}: {} images of {}x{}x{}", config.text("data"), images.count, images.height, images.width, images.channels);
+  return data;
+}
+
+Value real_batch(const RealData& data, Value table, Value seed, Value step, int64_t batch, int64_t draw, int64_t draws_per_step) {
+  const PathScope scope(table.graph(), "real_" + std::to_string(draw));
+  IndexDraw d{.count = batch, .population = data.table.shape[0], .replacement = data.replacement};
+  if (!data.replacement) {
+    d.draw = draw;
+    d.draws_per_step = draws_per_step;
+  }
+  const Value rows = gather(table, random_indices(seed, step, d));
+  if (!data.fresh) return rows;
+  const Value noise = data.normal_noise ? random_normal(seed, step, 0.0, data.noise_scale, rows.shape())
+                                        : random_uniform(seed, step, 0.0, data.noise_scale, rows.shape());
+  return add(rows, noise);
+}
+
+std::vector<double> real_points(const RealData& data, const Config& config, int64_t count) {
+  const int64_t rows = data.fresh ? count : std::min<int64_t>(count, data.table.shape[0]);
+  const auto values = sample(mixture_of(config.text("distribution")), rows, static_cast<uint64_t>(config.integer("seed")));
+  return {values.begin(), values.end()};
+}
+
+}  // namespace forger

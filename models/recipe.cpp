@@ -1,0 +1,146 @@
+#include "models/recipe.h"
+
+#include "kernels/common/errors.h"
+#include "models/dcgan.h"
+#include "models/mlp.h"
+
+namespace forger {
+namespace {
+
+constexpr double kAny = 1e18;
+
+Option integer(std::string name, int64_t value, double low, double high, std::string help) {
+  return {.name = std::move(name), .value = value, .help = std::move(help), .low = low, .high = high};
+}
+Option real(std::string name, double value, double low, double high, std::string help) {
+  return {.name = std::move(name), .value = value, .help = std::move(help), .low = low, .high = high};
+}
+Option choice(std::string name, std::string value, std::vector<std::string> choices, std::string help) {
+  return {.name = std::move(name), .value = std::move(value), .help = std::move(help), .choices = std::move(choices)};
+}
+Option changeable(Option option) {
+  option.may_change_on_resume = true;
+  return option;
+}
+
+/// What all recipes have; the values are those most of them share.
+std::vector<Option> common_options() {
+  return {
+      integer("seed", 0, 0, 9.2e18, "of every random number: one seed, one run"),
+      changeable(integer("steps", 10000, 1, 1e12, "training steps in all")),
+      integer("batch", 32, 1, 65536, "samples in a batch"),
+      integer("n-critic", 1, 1, 64, "k: discriminator updates per generator update"),
+      choice("loss", "non-saturating", {"non-saturating", "minimax", "mse"}, "G's loss: -log D(G(z)), log(1 - D(G(z))), or squared error for both"),
+      choice("d-update", "separate", {"separate", "sum", "mixed"},
+             "D learns real and fake in two updates, one update on the sum of the losses, or one on a mixed batch"),
+      choice("fakes", "predict", {"predict", "shared"},
+             "D's fakes: from an inference-mode pass of G's own, or from G's training pass (faster)"),
+      choice("g-noise", "same", {"same", "fresh"}, "noise of G's update: that of D's last fakes, or new"),
+      integer("z-dim", 100, 1, 65536, "latent dimensions"),
+      choice("z-distribution", "normal", {"normal", "uniform", "constant"}, "latent noise: N(0,1), U(-1,1), or always 0.5"),
+      real("label-noise", 0.0, 0, 1, "standard deviation of the noise on D's labels"),
+      choice("optimizer", "adam", {"adam", "sgd", "rmsprop"}, "of both networks"),
+      real("g-lr", 2e-4, 0, 100, "G's learning rate"),
+      real("d-lr", 2e-4, 0, 100, "D's learning rate"),
+      real("beta1", 0.5, 0, 0.999999, "Adam"),
+      real("beta2", 0.999, 0, 0.999999999, "Adam"),
+      real("epsilon", 1e-7, 0, 1, "Adam and RMSProp"),
+      real("momentum", 0.0, 0, 0.999999, "SGD"),
+      real("rho", 0.9, 0, 0.999999, "RMSProp"),
+      choice("precision", "fp32", {"fp32"}, "arithmetic (the CPU has fp32 only)"),
+      changeable(choice("device", "auto", {"auto", "cpu"}, "where to compute")),
+      {.name = "providers", .value = "onednn,reference", .help = "kernels, best first", .may_change_on_resume = false},
+      integer("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
+      changeable(integer("log-every", 100, 1, kAny, "steps between log lines")),
+      changeable(integer("sample-every", 100, 1, kAny, "steps between pictures")),
+      changeable(integer("checkpoint-every", 1000, 1, kAny, "steps between checkpoints")),
+      changeable(integer("keep", 3, 1, 1e9, "newest checkpoints to keep")),
+  };
+}
+
+std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) {
+  options.insert(options.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  return options;
+}
+
+std::vector<Option> image_options() {
+  return {{.name = "data", .value = "datasets/mnist", .help = "folder of IDX files or of PNG and JPEG pictures"},
+          integer("image-size", 28, 4, 512, "pictures are cropped and resized to a square of this side"),
+          integer("channels", 1, 1, 3, "1: grey, 3: colour"),
+          {.name = "grid", .value = "4x8", .help = "rows x columns of the sample pictures", .may_change_on_resume = true}};
+}
+
+std::vector<Option> point_options(const std::string& distribution, int64_t data_size) {
+  return {choice("distribution", distribution, {"pattern1010", "normal1d", "gaussians4", "ring8", "grid25"}, "the real samples"),
+          integer("data-size", data_size, 0, 1e8, "real samples in all, walked through in epochs; 0: new ones in every batch")};
+}
+
+Config config(const std::string& name, std::vector<Option> options, std::initializer_list<std::pair<const char*, const char*>> values) {
+  Config c(name, std::move(options));
+  for (const auto& [key, value] : values) c.set(key, std::string(value));
+  return c;
+}
+
+Value dcgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return dcgan_generator(n, z, s[0], s[2], pass); }
+Value mlp_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return mlp_generator(n, z, s, pass); }
+Value pattern_g(Network& n, Value z, const Shape&, const ForwardPass& pass) { return pattern_generator(n, z, pass); }
+Value normal1d_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return points_network(n, z, {4}, s[0], pass); }
+Value normal1d_d(Network& n, Value x, const ForwardPass& pass) { return points_network(n, x, {8}, 1, pass); }
+Value points_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return points_network(n, z, {64, 64}, s[0], pass); }
+Value points_d(Network& n, Value x, const ForwardPass& pass) { return points_network(n, x, {64, 64}, 1, pass); }
+
+Recipe mixture_recipe(const std::string& name, const std::string& summary, int64_t data_size) {
+  return {name, summary, SampleKind::points,
+          config(name, with(common_options(), point_options(name, data_size)),
+                 {{"steps", "10000"}, {"batch", "128"}, {"z-dim", "8"}, {"z-distribution", "uniform"}, {"d-update", "sum"},
+                  {"g-noise", "fresh"}, {"g-lr", "0.001"}, {"d-lr", "0.001"}, {"log-every", "500"}, {"sample-every", "1000"},
+                  {"checkpoint-every", "5000"}}),
+          points_g, points_d};
+}
+
+std::vector<Recipe> make_recipes() {
+  std::vector<Recipe> r;
+  r.push_back({"dcgan", "convolutional GAN for 28x28 images: MNIST digits in 1,000 steps", SampleKind::images,
+               config("dcgan", with(common_options(), image_options()), {{"steps", "1000"}, {"label-noise", "0.05"}}), dcgan_g,
+               dcgan_discriminator});
+  r.push_back({"mlp", "fully connected GAN for images, D on mixed batches of real and fake", SampleKind::images,
+               config("mlp", with(common_options(), image_options()),
+                      {{"steps", "10000"}, {"d-update", "mixed"}, {"z-distribution", "uniform"}, {"grid", "4x4"},
+                       {"log-every", "500"}, {"sample-every", "1000"}, {"checkpoint-every", "5000"}}),
+               mlp_g, mlp_discriminator});
+  r.push_back({"pattern1010", "the smallest GAN: four numbers high, low, high, low from one constant", SampleKind::pattern,
+               config("pattern1010", with(common_options(), point_options("pattern1010", 0)),
+                      {{"steps", "10000"}, {"batch", "1"}, {"loss", "mse"}, {"optimizer", "sgd"}, {"g-lr", "0.01"}, {"d-lr", "0.01"},
+                       {"z-dim", "1"}, {"z-distribution", "constant"}, {"log-every", "1000"}, {"sample-every", "1000"},
+                       {"checkpoint-every", "5000"}}),
+               pattern_g, pattern_discriminator});
+  // 10,000 epochs of ten mini-batches, three of which make a step (two for D, one for G): 33,334 steps.
+  r.push_back({"normal1d", "1,000 samples of the normal distribution on a line", SampleKind::points,
+               config("normal1d", with(common_options(), point_options("normal1d", 1000)),
+                      {{"steps", "33334"}, {"batch", "100"}, {"n-critic", "2"}, {"d-update", "sum"}, {"g-noise", "fresh"}, {"z-dim", "8"},
+                       {"z-distribution", "uniform"}, {"g-lr", "0.0001"}, {"d-lr", "0.0001"}, {"beta1", "0.9"}, {"epsilon", "1e-08"},
+                       {"log-every", "1000"}, {"sample-every", "5000"}, {"checkpoint-every", "10000"}}),
+               normal1d_g, normal1d_d});
+  r.push_back(mixture_recipe("gaussians4", "four normal distributions in the plane", 1000));
+  r.push_back(mixture_recipe("ring8", "eight narrow normal distributions on a circle", 0));
+  r.push_back(mixture_recipe("grid25", "25 narrow normal distributions on a grid", 0));
+  return r;
+}
+
+}  // namespace
+
+std::span<const Recipe> all_recipes() {
+  static const std::vector<Recipe> recipes = make_recipes();
+  return recipes;
+}
+
+const Recipe& find_recipe(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Recipe& r : all_recipes()) {
+    if (r.name == name) return r;
+    names.push_back(r.name);
+  }
+  fail<ConfigError>("there is no recipe '{}'; did you mean '{}'? (`forger list` shows all)", name, nearest_name(name, names));
+}
+
+}  // namespace forger

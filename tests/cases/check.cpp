@@ -1,0 +1,230 @@
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "engine/ops/op_spec.h"
+#include "engine/runtime/session.h"
+#include "kernels/common/philox.h"
+#include "tests/cases/case.h"
+
+namespace forger {
+namespace {
+
+constexpr size_t kGuardBytes = 256;
+constexpr std::byte kGuard{0xA5};
+
+/// `values` in the layout of `type`.
+std::vector<std::byte> encode(const std::vector<double>& values, DType dtype) {
+  std::vector<std::byte> bytes(values.size() * size_of(dtype));
+  const auto put = [&](auto zero) {
+    using T = decltype(zero);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const T v = static_cast<T>(values[i]);
+      std::memcpy(bytes.data() + i * sizeof(T), &v, sizeof(T));
+    }
+  };
+  switch (dtype) {
+    case DType::f32: put(float{}); break;
+    case DType::f64: put(double{}); break;
+    case DType::u8: put(uint8_t{}); break;
+    case DType::i32: put(int32_t{}); break;
+    case DType::i64: put(int64_t{}); break;
+    case DType::u64: put(uint64_t{}); break;
+  }
+  return bytes;
+}
+
+std::vector<double> decode(const void* data, const TensorType& type) {
+  std::vector<double> values(static_cast<size_t>(type.size()));
+  const auto get = [&](auto zero) {
+    using T = decltype(zero);
+    const auto* from = static_cast<const T*>(data);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(from[i]);
+  };
+  switch (type.dtype) {
+    case DType::f32: get(float{}); break;
+    case DType::f64: get(double{}); break;
+    case DType::u8: get(uint8_t{}); break;
+    case DType::i32: get(int32_t{}); break;
+    case DType::i64: get(int64_t{}); break;
+    case DType::u64: get(uint64_t{}); break;
+  }
+  return values;
+}
+
+/// Memory for one tensor with guard zones around it.
+class Guarded {
+ public:
+  explicit Guarded(size_t bytes) : bytes_(bytes), buffer_(host_device(), bytes + 2 * kGuardBytes) {
+    std::memset(buffer_.data(), static_cast<int>(kGuard), bytes + 2 * kGuardBytes);
+  }
+  void* data() { return static_cast<std::byte*>(buffer_.data()) + kGuardBytes; }
+  bool intact() const {
+    const auto* begin = static_cast<const std::byte*>(buffer_.data());
+    for (size_t i = 0; i < kGuardBytes; ++i) {
+      if (begin[i] != kGuard || begin[kGuardBytes + bytes_ + i] != kGuard) return false;
+    }
+    return true;
+  }
+
+ private:
+  size_t bytes_;
+  Buffer buffer_;
+};
+
+struct KernelRun {
+  std::vector<std::vector<double>> outputs;
+  std::string problem;
+};
+
+/// Runs one kernel on the last node of the graph.
+KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector<std::vector<double>>& inputs) {
+  const Node& node = graph.nodes().back();
+  const NodeView view(graph, node);
+  std::map<ValueId, std::unique_ptr<Guarded>> memory;
+  std::map<ValueId, std::vector<std::byte>> before;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const ValueId id = graph.nodes()[i].outputs[0];  // build_case adds the inputs first, in order
+    before[id] = encode(inputs[i], graph.type(id).dtype);
+    memory[id] = std::make_unique<Guarded>(before[id].size());
+    std::memcpy(memory[id]->data(), before[id].data(), before[id].size());
+  }
+  for (ValueId id : node.outputs) {
+    const TensorType& type = graph.type(id);
+    memory[id] = std::make_unique<Guarded>(type.bytes());
+    const auto poison = encode(std::vector<double>(static_cast<size_t>(type.size()), is_real(type.dtype) ? NAN : 77.0), type.dtype);
+    std::memcpy(memory[id]->data(), poison.data(), poison.size());
+  }
+  const PreparedKernel prepared = kernel.prepare(view);
+  Guarded workspace(prepared.workspace_bytes);
+  std::vector<void*> in, out;
+  for (ValueId id : node.inputs) in.push_back(memory.at(id)->data());
+  for (ValueId id : node.outputs) out.push_back(memory.at(id)->data());
+  prepared.run({in, out, workspace.data()});
+
+  KernelRun run;
+  for (const auto& [id, block] : memory) {
+    if (!block->intact()) run.problem = "wrote outside a tensor";
+  }
+  if (!workspace.intact()) run.problem = "wrote outside its workspace";
+  for (const auto& [id, bytes] : before) {
+    if (std::memcmp(memory.at(id)->data(), bytes.data(), bytes.size()) != 0) run.problem = "changed an input";
+  }
+  for (ValueId id : node.outputs) run.outputs.push_back(decode(memory.at(id)->data(), graph.type(id)));
+  return run;
+}
+
+const Kernel& reference_kernel(const NodeView& view) {
+  const Provider* const providers[] = {&reference_provider()};
+  return *choose_kernel(view, providers).kernel;
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> make_inputs(const Case& c, Fill fill) {
+  std::vector<std::vector<double>> all;
+  const uint64_t seed = stream_of(c.op + "/" + c.name);
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    const CaseInput& input = c.inputs[i];
+    std::vector<double> values(static_cast<size_t>(num_elements(input.shape)));
+    for (size_t j = 0; j < values.size(); ++j) {
+      const uint32_t word = philox_block(seed, i, 0, static_cast<uint32_t>(j / 4)).v[j % 4];
+      switch (input.kind) {
+        case CaseInput::Kind::real: {
+          const double u = static_cast<double>(philox_uniform(word));
+          values[j] = fill == Fill::integers ? static_cast<double>(philox_below(word, 7)) - 3
+                                             : static_cast<double>(static_cast<float>(input.low + (input.high - input.low) * u));
+          break;
+        }
+        case CaseInput::Kind::indices:
+        case CaseInput::Kind::labels: values[j] = philox_below(word, static_cast<uint32_t>(input.high)); break;
+        case CaseInput::Kind::bytes: values[j] = philox_below(word, 256); break;
+        case CaseInput::Kind::seed: values[j] = 12345; break;
+        case CaseInput::Kind::step: values[j] = 67; break;
+      }
+    }
+    all.push_back(std::move(values));
+  }
+  return all;
+}
+
+Graph build_case(const Case& c, DType real) {
+  Graph graph(real);
+  std::vector<Value> inputs;
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    DType dtype = real;
+    switch (c.inputs[i].kind) {
+      case CaseInput::Kind::real: break;
+      case CaseInput::Kind::indices:
+      case CaseInput::Kind::labels: dtype = DType::i32; break;
+      case CaseInput::Kind::bytes: dtype = DType::u8; break;
+      case CaseInput::Kind::seed: dtype = DType::u64; break;
+      case CaseInput::Kind::step: dtype = DType::i64; break;
+    }
+    inputs.push_back(graph.input(std::to_string(i), {dtype, c.inputs[i].shape}));
+  }
+  if (inputs.empty()) inputs.push_back(graph.input("unused", {real, {}}));  // gives sources their graph
+  c.build(inputs);
+  return graph;
+}
+
+std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill) {
+  auto inputs = make_inputs(c, fill);
+  if (inputs.empty()) inputs.push_back({0.0});
+  const Graph exact = build_case(c, DType::f64), plain = build_case(c, DType::f32);
+  const Node& node = plain.nodes().back();
+  const NodeView view(plain, node);
+  if (node.op->is_source || node.op->is_view) return {};
+  for (ValueId id : node.inputs) {
+    if (plain.producer(id).op->name != "input") return {};  // several nodes: a case for gradients alone
+  }
+  const auto truth = run_kernel(exact, reference_kernel(NodeView(exact, exact.nodes().back())), inputs).outputs;
+  const auto loops = run_kernel(plain, reference_kernel(view), inputs).outputs;
+
+  std::vector<Verdict> verdicts;
+  for (const Kernel& kernel : provider.kernels) {
+    if (kernel.op != node.op->name || kernel.declines(view)) continue;
+    const KernelRun run = run_kernel(plain, kernel, inputs);
+    Verdict v{std::string(provider.name), std::string(kernel.name), 0, 0, run.problem};
+    double worst = -1;
+    for (size_t o = 0; o < truth.size(); ++o) {
+      double loop_error = 0, largest = 0, found = 0;
+      for (size_t i = 0; i < truth[o].size(); ++i) {
+        loop_error = std::max(loop_error, std::abs(loops[o][i] - truth[o][i]));
+        largest = std::max(largest, std::abs(truth[o][i]));
+        found = std::max(found, std::abs(run.outputs[o][i]));
+      }
+      const double bound = fill == Fill::integers ? 0.0 : 2 * loop_error + c.atol * (1 + largest);
+      if (largest > 0 && found == 0 && v.problem.empty()) v.problem = fmt::format("output {} is all zero", o);
+      for (size_t i = 0; i < truth[o].size(); ++i) {
+        const double value = run.outputs[o][i], error = std::abs(value - truth[o][i]);
+        if (!std::isfinite(value) && v.problem.empty()) v.problem = fmt::format("output {} element {} is {}", o, i, value);
+        if (error - bound > worst) {
+          worst = error - bound;
+          v.error = error;
+          v.bound = bound;
+          if (error > bound && v.problem.empty()) {
+            v.problem = fmt::format("output {} element {}: {} instead of {}", o, i, value, truth[o][i]);
+          }
+        }
+      }
+    }
+    verdicts.push_back(std::move(v));
+  }
+  return verdicts;
+}
+
+const std::vector<Case>& all_cases() {
+  static const std::vector<Case> cases = [] {
+    std::vector<Case> all;
+    for (const auto add : {add_conv2d_cases, add_linear_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases,
+                           add_random_cases, add_loss_cases, add_optimizer_cases, add_source_cases}) {
+      add(all);
+    }
+    std::stable_sort(all.begin(), all.end(), [](const Case& a, const Case& b) { return a.op < b.op; });
+    return all;
+  }();
+  return cases;
+}
+
+}  // namespace forger

@@ -1,0 +1,63 @@
+#include "engine/ops/ops.h"
+#include "tests/cases/case.h"
+
+namespace forger {
+namespace {
+
+struct ConvSize {
+  const char* name;
+  int64_t n, h, w, c, k, r, s, stride;
+  Padding padding = Padding::same;
+};
+
+// Small versions of the recipes' layers, and what breaks kernels: odd sizes, batch 1, channels that no vector width
+// divides, filters larger than the image, padding that differs before and after.
+const ConvSize kSizes[] = {
+    {"k3 s2 from one channel", 2, 28, 28, 1, 32, 3, 3, 2},
+    {"k4 s2", 3, 14, 14, 32, 64, 4, 4, 2},
+    {"k4 s2 odd", 2, 7, 7, 64, 48, 4, 4, 2},
+    {"k4 s1 asymmetric", 2, 14, 14, 32, 32, 4, 4, 1},
+    {"k4 s1 on 4x4", 3, 4, 4, 128, 64, 4, 4, 1},
+    {"k7 to one channel", 2, 28, 28, 64, 1, 7, 7, 1},
+    {"k7 to three channels", 2, 12, 12, 64, 3, 7, 7, 1},
+    {"k1", 2, 5, 5, 7, 9, 1, 1, 1},
+    {"odd everything", 1, 5, 9, 3, 5, 3, 2, 3},
+    {"filter larger than image", 2, 3, 2, 5, 4, 5, 5, 1},
+    {"one pixel", 1, 1, 1, 1, 1, 1, 1, 1},
+    {"valid k5", 2, 12, 11, 3, 16, 5, 5, 1, Padding::valid},
+    {"valid s2", 2, 11, 12, 16, 17, 3, 3, 2, Padding::valid},
+};
+
+Conv2dShape shape_of(const ConvSize& z) {
+  Conv2dShape s{.N = z.n, .H = z.h, .W = z.w, .C = z.c, .K = z.k, .R = z.r, .S = z.s};
+  s.stride_h = s.stride_w = z.stride;
+  if (z.padding == Padding::same) {
+    s.P = same_output_size(z.h, z.stride);
+    s.Q = same_output_size(z.w, z.stride);
+    s.pad_top = same_padding_before(z.h, z.r, z.stride);
+    s.pad_left = same_padding_before(z.w, z.s, z.stride);
+  } else {
+    s.P = (z.h - z.r) / z.stride + 1;
+    s.Q = (z.w - z.s) / z.stride + 1;
+  }
+  return s;
+}
+
+}  // namespace
+
+void add_conv2d_cases(std::vector<Case>& cases) {
+  for (const ConvSize& z : kSizes) {
+    const Conv2dShape s = shape_of(z);
+    const Shape x{s.N, s.H, s.W, s.C}, w{s.K, s.R, s.S, s.C}, y{s.N, s.P, s.Q, s.K};
+    const auto add = [&](const char* op, Shape a, Shape b, Value (*f)(Value, Value, const Conv2dShape&)) {
+      cases.push_back({.op = op, .name = z.name, .inputs = {{a}, {b}},
+                       .build = [f, s](std::span<const Value> v) { f(v[0], v[1], s); },
+                       .exact_on_integers = true, .atol = 2e-6});
+    };
+    add("conv2d", x, w, conv2d);
+    add("conv2d_input_grad", y, w, conv2d_input_grad);
+    add("conv2d_filter_grad", x, y, conv2d_filter_grad);
+  }
+}
+
+}  // namespace forger

@@ -1,0 +1,215 @@
+#include "training/trainer.h"
+
+#include <omp.h>
+#include <zlib.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "datasets/files.h"
+#include "training/interrupt.h"
+#include "training/pictures.h"
+#include "training/summary.h"
+
+namespace forger {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+uint32_t crc_of(const std::vector<std::byte>& bytes) {
+  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+/// A step's five scalars.
+struct StepResult {
+  double d_loss, d_accuracy, g_loss, d_real, d_fake;
+};
+
+StepResult read_result(const Session& s) {
+  return {s.scalar("d_loss"), s.scalar("d_accuracy"), s.scalar("g_loss"), s.scalar("d_real"), s.scalar("d_fake")};
+}
+
+/// A copy of all variables, from which a step that went wrong can be run again, exactly as it was.
+class Snapshot {
+ public:
+  void take(const VariableStore& variables) {
+    for (const auto& [name, entry] : variables.entries()) {
+      auto& bytes = contents_[name];
+      bytes.resize(entry.type.bytes());
+      variables.device().download(bytes.data(), entry.buffer.data(), bytes.size());
+    }
+  }
+  void restore(VariableStore& variables) const {
+    for (const auto& [name, bytes] : contents_) variables.write(name, bytes);
+  }
+
+ private:
+  std::map<std::string, std::vector<std::byte>> contents_;
+};
+
+class Trainer {
+ public:
+  Trainer(TrainingRun& run, const RunDirectory& directory)
+      : run_(run),
+        config_(run.config()),
+        directory_(directory),
+        steps_(config_.integer("steps")),
+        first_step_(run.step()),
+        console_(directory.file("log.txt")),
+        metrics_(directory.file("metrics.jsonl"), first_step_),
+        pictures_(run.recipe(), config_, run.data(), run.variables()) {}
+
+  bool train() {
+    const InterruptGuard interrupts;
+    begin();
+    bool interrupted = false;
+    int64_t step = first_step_;
+    for (; step < steps_ && !interrupted; ++step) {
+      if (step == first_step_ || step % config_.integer("log-every") == 0) snapshot_.take(run_.variables());
+      run_.session().run();
+      ++steps_since_line_;
+      const StepResult result = read_result(run_.session());
+      if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss)) explain_divergence(step, result);
+      if (step % config_.integer("log-every") == 0 || step + 1 == steps_) log(step, result);
+      console_.progress(step + 1, steps_, throughput());
+      if ((step + 1) % config_.integer("sample-every") == 0 || step + 1 == steps_) draw(step + 1);
+      interrupted = InterruptGuard::requested();
+      if ((step + 1) % config_.integer("checkpoint-every") == 0 || step + 1 == steps_ || interrupted) save(step + 1);
+    }
+    if (step < steps_) {
+      console_.line(fmt::format("interrupted after step {}: saved {}; continue with: forger train --resume {}", step,
+                                directory_.checkpoint_file(step), directory_.path()));
+      return false;
+    }
+    finish();
+    return true;
+  }
+
+ private:
+  void begin() {
+    console_.line(summary_table(run_.recipe(), config_, run_.data().sample_shape()));
+    console_.line(fmt::format("data        {}", run_.data().description));
+    console_.line(fmt::format("run         {}, steps {} to {}, batch {}, seed {}, {} threads", directory_.path(), first_step_, steps_,
+                              config_.integer("batch"), config_.integer("seed"), config_.integer("threads")));
+    const std::string config = config_.to_json() + "\n";
+    write_file(directory_.file("config.json"), {bytes_of(std::span<const char>(config))});
+    pictures_.write_reals(directory_.file("reals.png"));
+    if (first_step_ == 0) draw(0);
+    line_start_ = Clock::now();
+  }
+
+  double throughput() const {
+    const double seconds = std::chrono::duration<double>(Clock::now() - line_start_).count();
+    return seconds > 0 ? static_cast<double>(steps_since_line_ * config_.integer("batch")) / seconds : 0;
+  }
+
+  /// The seed's line, with throughput and remaining time after it.
+  void log(int64_t step, const StepResult& r) {
+    const double rate = throughput();
+    const double left = rate > 0 ? static_cast<double>((steps_ - step - 1) * config_.integer("batch")) / rate : 0;
+    std::string line = fmt::format("{:5} [D loss: {:.3f}, acc.: {:.2f}%] [G loss: {:.3f}]", step, r.d_loss, 100 * r.d_accuracy, r.g_loss);
+    if (last_kl_) line += fmt::format(" KL {:.4f}", *last_kl_);
+    console_.line(line + fmt::format("  {:.0f} images/s, {} left", rate, format_duration(left)));
+    metrics_.append(step, {{"d_loss", r.d_loss},
+                           {"d_accuracy", r.d_accuracy},
+                           {"g_loss", r.g_loss},
+                           {"d_real", r.d_real},
+                           {"d_fake", r.d_fake},
+                           {"images_per_second", rate}});
+    steps_since_line_ = 0;
+    line_start_ = Clock::now();
+  }
+
+  void draw(int64_t step) {
+    const auto fakes = pictures_.write_fakes(directory_.file(step_file_name("fakes", step, ".png")));
+    last_kl_ = pictures_.kl(fakes);
+    if (last_kl_) metrics_.append(step, {{"kl", *last_kl_}});
+    if (run_.recipe().kind == SampleKind::pattern) metrics_.append(step, "output", {fakes.begin(), fakes.end()});
+  }
+
+  void save(int64_t step) {
+    save_checkpoint(directory_.checkpoint_file(step), run_.variables(), config_, run_.data_crc());
+    directory_.prune_checkpoints(config_.integer("keep"));
+  }
+
+  /// Pictures that need the whole run: the loss curves, and for the pattern every output that was kept.
+  void finish() {
+    const std::string metrics = directory_.file("metrics.jsonl");
+    std::vector<Series> series{{"D loss", {}, {}}, {"G loss", {}, {}}};
+    const char* names[] = {"d_loss", "g_loss"};
+    for (size_t i = 0; i < 2; ++i) {
+      for (const auto& [x, y] : MetricsFile::read_numbers(metrics, names[i])) {
+        series[i].steps.push_back(static_cast<float>(x));
+        series[i].values.push_back(static_cast<float>(y));
+      }
+    }
+    write_curves(directory_.file("losses.png"), "losses", series, equilibrium());
+    if (run_.recipe().kind == SampleKind::pattern) {
+      std::vector<float> rows;
+      const auto outputs = MetricsFile::read_lists(metrics, "output");
+      for (const auto& row : outputs) rows.insert(rows.end(), row.begin(), row.end());
+      write_matrix(directory_.file("outputs.png"), rows, static_cast<int64_t>(outputs.size()), run_.data().sample_shape()[0]);
+    }
+    console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
+  }
+
+  /// What D's loss tends to when it cannot tell real from fake.
+  ReferenceLine equilibrium() const {
+    if (config_.text("loss") == "mse") return {0.25, "D = 0.5: MSE 0.25"};
+    return config_.text("d-update") == "sum" ? ReferenceLine{1.3863, "log 4"} : ReferenceLine{0.6931, "log 2"};
+  }
+
+  /// Runs again from the last snapshot, looking at every result, and throws with what it finds.
+  [[noreturn]] void explain_divergence(int64_t step, const StepResult& r) {
+    snapshot_.restore(run_.variables());
+    for (int64_t s = run_.step(); s <= step; ++s) {
+      if (const auto node = run_.session().run_checked()) {
+        fail<DivergedError>("step {}: D's loss is {}, G's {}; the first result that is not finite came from {} in step {}. "
+                            "Lower --g-lr and --d-lr, or resume from the last checkpoint in {}",
+                            step, r.d_loss, r.g_loss, *node, s, directory_.path());
+      }
+    }
+    fail<DivergedError>("step {}: D's loss is {}, G's {}", step, r.d_loss, r.g_loss);
+  }
+
+  TrainingRun& run_;
+  const Config& config_;
+  const RunDirectory& directory_;
+  int64_t steps_, first_step_;
+  Console console_;
+  MetricsFile metrics_;
+  PictureBook pictures_;
+  Snapshot snapshot_;
+  std::optional<double> last_kl_;
+  int64_t steps_since_line_ = 0;
+  Clock::time_point line_start_{};
+};
+
+}  // namespace
+
+std::vector<const Provider*> providers_of(const Config& config) { return parse_providers(config.text("providers")); }
+
+TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
+    : config_(std::move(config)), recipe_(find_recipe(config_.recipe())), variables_(host_device()) {
+  if (config_.integer("threads") == 0) config_.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
+  omp_set_num_threads(static_cast<int>(config_.integer("threads")));
+  data_ = load_real_data(config_);
+  data_crc_ = crc_of(data_.bytes);
+  const auto seed = static_cast<uint64_t>(config_.integer("seed"));
+  const auto providers = providers_of(config_);
+  session_ = std::make_unique<Session>(compile(build_train_step(recipe_, config_, data_), providers), variables_, seed);
+  session_->bind("data", data_.bytes.data());
+  variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
+  if (!resume) return;
+  if (resume->data_crc != data_crc_) {
+    fail<DataError>("{}: was trained on other data than {}; give the same data with --data", resume->path, data_.description);
+  }
+  resume->restore(variables_);
+  if (resume->step >= config_.integer("steps")) {
+    fail<ConfigError>("{}: has {} steps already; ask for more with --steps", resume->path, resume->step);
+  }
+}
+
+bool train(TrainingRun& run, const RunDirectory& directory) { return Trainer(run, directory).train(); }
+
+}  // namespace forger
