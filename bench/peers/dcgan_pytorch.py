@@ -7,7 +7,7 @@ then G through the frozen D. Written as a careful PyTorch user would:
 * channels-last memory, so that oneDNN needs no layout conversions (--no-channels-last measures the default layout);
 * 'same' padding as in Keras. Where it is asymmetric PyTorch must pad by hand: --pad copy makes a zero-padded copy
   (what padding='same' does inside); --pad crop pads symmetrically by the larger side and drops the first row and column;
-* PyTorch 1.x has no fast transposed convolution on a CPU (im2col in one thread); a transposed convolution is the input
+* PyTorch 1.x has no fast transposed convolution on a CPU (im2col and the system's BLAS); a transposed convolution is the input
   gradient of a convolution, and --transposed grad asks oneDNN for just that. --transposed module is nn.ConvTranspose2d;
 * Adam's foreach implementation, gradients set to None, D's parameters frozen in G's step, losses on logits, and no
   autograd graph for the fakes of D's step;
@@ -53,7 +53,7 @@ class Conv(nn.Conv2d):
         if before == after:
             padding = before
         elif args.pad == "copy":
-            padding, self.slack = 0, 0
+            padding = 0
         else:  # crop: the surplus of one row and column of zeros is computed, then dropped
             assert stride == 1 and after == before + 1
             padding, self.slack = after, 1

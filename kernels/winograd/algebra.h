@@ -9,7 +9,8 @@
 //
 // Points decide the rounding error. F(3, 4) uses 0, 1, -1, 2, -1/2 and infinity: measured against float64 on 128 channels
 // its error is 1.7 (filter gradient: 2.7) times that of direct float32 summation; 0, 1, -1, 2, -2 gives 3.0 (4.1) times,
-// F(4, 4) 4.3 times. F(3, 2) with 0, 1, -1 is even better than direct summation.
+// F(4, 4) 4.3 times. F(3, 2) with 0, 1, -1 is even better than direct summation. On a generator's real layers the root
+// mean square error of F(3, 4) is 2.0-2.3 (filter gradient: 2.7-3.0) times oneDNN's, that of F(3, 2) 0.2-1.1 times.
 //
 // Sources: Lavin & Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; for the points Barabasz et al.,
 // "Error analysis and improving the accuracy of Winograd convolution for deep neural networks", TOMS 2020.

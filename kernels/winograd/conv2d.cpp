@@ -312,30 +312,32 @@ void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* wor
   const int64_t du_size = p.frequencies() * du_stride;
 #pragma omp parallel num_threads(p.threads)
   {
-    const int64_t thread = omp_get_thread_num();
-    float* const du = all_du + thread * du_size;
-    float* const v = all_du + p.threads * du_size + thread * p.frequencies() * (block.a_stride + block.b_stride);
-    float* const m = v + p.frequencies() * block.a_stride;  // (frequency, tile, k)
-    const int64_t begin = grid.size() * thread / p.threads, end = grid.size() * (thread + 1) / p.threads;
-    if (begin == end) std::memset(du, 0, du_size * sizeof(float));
-    for (int64_t first = begin; first < end; first += block.tiles) {
-      const int64_t count = std::min(block.tiles, end - first);
-      transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
-      for (int64_t t = 0; t < count; ++t) {
-        const auto at = grid[first + t];
-        const float* pixels[kOutputs * kOutputs];
-        find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs,
-                    static_cast<const float*>(zeros), pixels);
-        p.tiles->output_grad(pixels, s.K, m + t * s.K, block.b_stride);
-      }
-      // du (k, (phase, c)) += m^T (k, tile) * v (tile, (phase, c))
-      const Product product{s.K, channels, count, 1, s.K, channels, channels, false, first != begin};
-      for (int64_t f = 0; f < p.frequencies(); ++f) {
-        p.kernels->multiply(product, m + f * block.b_stride, v + f * block.a_stride, du + f * du_stride);
+    // Work is cut into p.threads shares by number, so that the result does not depend on how many threads turn up.
+#pragma omp for schedule(static, 1)
+    for (int64_t share = 0; share < p.threads; ++share) {
+      float* const du = all_du + share * du_size;
+      float* const v = all_du + p.threads * du_size + share * p.frequencies() * (block.a_stride + block.b_stride);
+      float* const m = v + p.frequencies() * block.a_stride;  // (frequency, tile, k)
+      const int64_t begin = grid.size() * share / p.threads, end = grid.size() * (share + 1) / p.threads;
+      if (begin == end) std::memset(du, 0, du_size * sizeof(float));
+      for (int64_t first = begin; first < end; first += block.tiles) {
+        const int64_t count = std::min(block.tiles, end - first);
+        transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
+        for (int64_t t = 0; t < count; ++t) {
+          const auto at = grid[first + t];
+          const float* pixels[kOutputs * kOutputs];
+          find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs,
+                      static_cast<const float*>(zeros), pixels);
+          p.tiles->output_grad(pixels, s.K, m + t * s.K, block.b_stride);
+        }
+        // du (k, (phase, c)) += m^T (k, tile) * v (tile, (phase, c))
+        const Product product{s.K, channels, count, 1, s.K, channels, channels, false, first != begin};
+        for (int64_t f = 0; f < p.frequencies(); ++f) {
+          p.kernels->multiply(product, m + f * block.b_stride, v + f * block.a_stride, du + f * du_stride);
+        }
       }
     }
-#pragma omp barrier
-    // The threads' shares are summed in the threads' order.
+    // The shares are summed in their order.
 #pragma omp for schedule(static)
     for (int64_t k = 0; k < s.K; ++k) {
       for (int64_t f = 0; f < p.frequencies(); ++f) {
