@@ -48,6 +48,12 @@ class Planner {
     for (const Variable& v : graph_.variables()) {
       if (v.updated != v.current) last_use_[at(v.updated)] = kEnd;
     }
+    // Reading a view reads what it is a view of.
+    for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
+      if (!node->op->is_view) continue;
+      int& source = last_use_[at(node->inputs[0])];
+      source = std::max(source, last_use_[at(node->outputs[0])]);
+    }
   }
 
   /// Walks back from every update along in-place links: only these values may write into the variable's memory.
@@ -97,8 +103,10 @@ class Planner {
     if (s.bytes != graph_.type(output).bytes() || s.last_use > node.id) return false;
     if (std::find(taken.begin(), taken.end(), storage) != taken.end()) return false;
     if (s.location.kind == Location::Kind::input) return false;
-    if (s.location.kind == Location::Kind::variable) return target_[at(output)] == static_cast<int>(s.location.index);
-    return true;
+    if (s.location.kind != Location::Kind::variable) return true;
+    // An output other than the update itself must survive the copy of the update into the variable.
+    const bool is_update = graph_.variables()[s.location.index].updated == output;
+    return target_[at(output)] == static_cast<int>(s.location.index) && (is_update || last_use_[at(output)] != kEnd);
   }
 
   void place(const Node& node) {

@@ -56,18 +56,21 @@ PreparedKernel matmul(const NodeView& v) {
   return with_bias(std::make_shared<onednn::MatMul>(s.m, s.n, s.k, s.transpose_a, s.transpose_b, bias), bias);
 }
 
+/// Winograd's transforms multiply by fractions: tests/winograd_conv_test.cpp measures what that costs.
+constexpr Accuracy kWinograd{.factor = 4, .exact_on_integers = false};
+
 }  // namespace
 
 std::vector<Kernel> linear_kernels() {
   return {
       {"conv2d", "conv2d_few_outputs", declines<direct::supports_forward>, convolution<direct::Conv2d>},
-      {"conv2d", "conv2d_winograd", declines<winograd_supports>, convolution<winograd::Conv2d>},
+      {"conv2d", "conv2d_winograd", declines<winograd_supports>, convolution<winograd::Conv2d>, kWinograd},
       {"conv2d", "conv2d_onednn", declines<onednn::supports>, convolution<onednn::Conv2d>},
       {"conv2d_filter_grad", "conv2d_filter_grad_few_outputs", declines<direct::supports_filter_grad>,
        filter_grad<direct::Conv2dFilterGrad>},
-      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd_supports>, filter_grad<winograd::Conv2dFilterGrad>},
+      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd_supports>, filter_grad<winograd::Conv2dFilterGrad>, kWinograd},
       {"conv2d_filter_grad", "conv2d_filter_grad_onednn", declines<onednn::supports>, filter_grad<onednn::Conv2dFilterGrad>},
-      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd_supports>, convolution<winograd::Conv2dInputGrad>},
+      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd_supports>, convolution<winograd::Conv2dInputGrad>, kWinograd},
       {"conv2d_input_grad", "conv2d_input_grad_onednn", declines<onednn::supports>, convolution<onednn::Conv2dInputGrad>},
       {"matmul", "matmul_onednn", needs_f32, matmul},
   };

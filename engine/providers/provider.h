@@ -47,12 +47,19 @@ struct PreparedKernel {
   size_t workspace_bytes = 0;
 };
 
+/// What a kernel promises against the reference in double.
+struct Accuracy {
+  double factor = 2;               // error at most this many times that of plain float32 loops
+  bool exact_on_integers = true;   // sums of products of small integers are exact
+};
+
 struct Kernel {
   std::string_view op;
   std::string_view name;  // what `forger explain` shows
   /// Why this kernel cannot run the node; nullopt if it can.
   std::optional<std::string> (*declines)(const NodeView&);
   PreparedKernel (*prepare)(const NodeView&);
+  Accuracy accuracy = {};
 };
 
 struct Provider {

@@ -61,8 +61,9 @@ struct Verdict {
 };
 
 /// Runs every kernel of `provider` that supports the case's node, alone, on NaN-filled outputs between guard zones, and
-/// compares with the reference in double. On reals the error may be twice that of plain float32 loops, plus atol; on
-/// integers it must be zero. Outputs that are not finite or are suspiciously all zero fail.
+/// compares with the reference in double. On reals the error may be as many times that of plain float32 loops as the
+/// kernel promises (Accuracy: 2 unless stated), plus atol; on integers it must be zero, unless the kernel does not
+/// promise that. Outputs that are not finite or are suspiciously all zero fail.
 std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill);
 
 /// The largest deviation of gradients() from central differences, relative to 1 + |derivative|, in double.

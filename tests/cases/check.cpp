@@ -184,6 +184,7 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
   std::vector<Verdict> verdicts;
   for (const Kernel& kernel : provider.kernels) {
     if (kernel.op != node.op->name || kernel.declines(view)) continue;
+    if (fill == Fill::integers && !kernel.accuracy.exact_on_integers) continue;
     const KernelRun run = run_kernel(plain, kernel, inputs);
     Verdict v{std::string(provider.name), std::string(kernel.name), 0, 0, run.problem};
     double worst = -1;
@@ -194,7 +195,7 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
         largest = std::max(largest, std::abs(truth[o][i]));
         found = std::max(found, std::abs(run.outputs[o][i]));
       }
-      const double bound = fill == Fill::integers ? 0.0 : 2 * loop_error + c.atol * (1 + largest);
+      const double bound = fill == Fill::integers ? 0.0 : kernel.accuracy.factor * loop_error + c.atol * (1 + largest);
       if (largest > 0 && found == 0 && v.problem.empty()) v.problem = fmt::format("output {} is all zero", o);
       for (size_t i = 0; i < truth[o].size(); ++i) {
         const double value = run.outputs[o][i], error = std::abs(value - truth[o][i]);
