@@ -128,3 +128,16 @@ TEST_CASE("simd optimizers: RMSProp as in Keras 2; NaN in a gradient reaches the
     CHECK(std::isnan(p_out[4][40000]));
   });
 }
+
+TEST_CASE("simd optimizers: 1 - beta2 and 1 - rho are rounded once: 1 - 0.999f would be off by 1.3e-5") {
+  const float zero = 0, one = 1;
+  for_each_isa([&](simd::Isa isa) {
+    float p = 0, m = 0, v = 0;
+    simd::adam(std::vector<simd::AdamTensor>{{1, &zero, &zero, &zero, &one, &p, &m, &v}}, {.beta1 = 0.9, .beta2 = 0.999},
+               1, isa);
+    CHECK(m == static_cast<float>(1 - 0.9));
+    CHECK(v == static_cast<float>(1 - 0.999));
+    simd::rmsprop(std::vector<simd::RmspropTensor>{{1, &zero, &zero, &one, &p, &v}}, 0.001f, 0.999, 1e-7f, isa);
+    CHECK(v == static_cast<float>(1 - 0.999));
+  });
+}

@@ -164,7 +164,8 @@ PreparedKernel bce_with_logits(const NodeView& v) {
 
 PreparedKernel adam(const NodeView& v) {
   const Attributes& at = v.attributes();
-  const float b1 = static_cast<float>(at.real("beta1")), b2 = static_cast<float>(at.real("beta2")), e = static_cast<float>(at.real("epsilon"));
+  const double b1 = at.real("beta1"), b2 = at.real("beta2");
+  const float e = static_cast<float>(at.real("epsilon"));
   return {[=, sizes = group_sizes(v, 2, 4), tensors = std::vector<simd::AdamTensor>()](const KernelArgs& a) mutable {
     tensors.clear();
     for (size_t i = 0; i < sizes.size(); ++i) {
@@ -190,7 +191,8 @@ PreparedKernel sgd_momentum(const NodeView& v) {
 }
 
 PreparedKernel rmsprop(const NodeView& v) {
-  const auto rho = static_cast<float>(v.attributes().real("rho")), eps = static_cast<float>(v.attributes().real("epsilon"));
+  const double rho = v.attributes().real("rho");
+  const auto eps = static_cast<float>(v.attributes().real("epsilon"));
   return {[=, sizes = group_sizes(v, 1, 3), tensors = std::vector<simd::RmspropTensor>()](const KernelArgs& a) mutable {
     tensors.clear();
     for (size_t i = 0; i < sizes.size(); ++i) {

@@ -31,9 +31,13 @@ void for_all(std::span<const Tensor> tensors, const Update& update) {
 void adam(std::span<const AdamTensor> tensors, const AdamOptions& options, int64_t t, Isa isa) {
   const double steps = static_cast<double>(t);
   const double correction =
-      std::sqrt(1 - std::pow(double{options.beta2}, steps)) / (1 - std::pow(double{options.beta1}, steps));
-  const AdamStep step = {static_cast<float>(options.lr * correction), options.beta1, options.beta2,
-                         options.eps};
+      std::sqrt(1 - std::pow(options.beta2, steps)) / (1 - std::pow(options.beta1, steps));
+  const AdamStep step = {.lr_t = static_cast<float>(options.lr * correction),
+                         .beta1 = static_cast<float>(options.beta1),
+                         .beta2 = static_cast<float>(options.beta2),
+                         .rest1 = static_cast<float>(1 - options.beta1),
+                         .rest2 = static_cast<float>(1 - options.beta2),
+                         .eps = options.eps};
   const Leaf& kernels = leaf(isa);
   for_all(tensors, [&](const AdamTensor& x, int64_t i, int64_t n) {
     kernels.adam(x.p + i, x.m + i, x.v + i, x.g + i, x.p_out + i, x.m_out + i, x.v_out + i, n, step);
@@ -49,10 +53,11 @@ void sgd(std::span<const SgdTensor> tensors, float lr, float momentum, Isa isa) 
   });
 }
 
-void rmsprop(std::span<const RmspropTensor> tensors, float lr, float rho, float eps, Isa isa) {
+void rmsprop(std::span<const RmspropTensor> tensors, float lr, double rho, float eps, Isa isa) {
   const Leaf& kernels = leaf(isa);
+  const float keep = static_cast<float>(rho), rest = static_cast<float>(1 - rho);
   for_all(tensors, [&](const RmspropTensor& x, int64_t i, int64_t n) {
-    kernels.rmsprop(x.p + i, x.r + i, x.g + i, x.p_out + i, x.r_out + i, n, lr, rho, eps);
+    kernels.rmsprop(x.p + i, x.r + i, x.g + i, x.p_out + i, x.r_out + i, n, lr, keep, rest, eps);
   });
 }
 

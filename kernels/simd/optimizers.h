@@ -16,7 +16,9 @@ struct AdamTensor {
   float *p_out, *m_out, *v_out;  // [n]
 };
 struct AdamOptions {
-  float lr = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-7f;
+  float lr = 1e-3f;
+  double beta1 = 0.9, beta2 = 0.999;  // double: 1 - 0.999f is off by 1.3e-5
+  float eps = 1e-7f;
 };
 /// Adam as in Keras 2: t is the count of steps, this one included (1 at the first);
 ///   lr_t = lr * sqrt(1 - beta2^t) / (1 - beta1^t)
@@ -40,6 +42,6 @@ struct RmspropTensor {
 };
 /// r = rho * r + (1 - rho) * g^2;   p = p - lr * g / (sqrt(r) + eps), as in Keras 2.
 /// Source: Tieleman, Hinton, COURSERA "Neural networks for machine learning", lecture 6.5.
-void rmsprop(std::span<const RmspropTensor> tensors, float lr, float rho, float eps, Isa isa = best_isa());
+void rmsprop(std::span<const RmspropTensor> tensors, float lr, double rho, float eps, Isa isa = best_isa());
 
 }  // namespace forger::simd

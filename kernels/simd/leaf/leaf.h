@@ -69,7 +69,7 @@ struct MomentColumns {
 // ------------------------------------------------------------------------------------------------
 
 struct AdamStep {
-  float lr_t, beta1, beta2, eps;
+  float lr_t, beta1, beta2, rest1, rest2, eps;  // rest: 1 - beta, rounded once
 };
 
 // --- random
@@ -109,7 +109,7 @@ struct Leaf {
   void (*sgd)(const float* p, const float* v, const float* g, float* p_out, float* v_out, int64_t n, float lr,
               float momentum);
   void (*rmsprop)(const float* p, const float* r, const float* g, float* p_out, float* r_out, int64_t n,
-                  float lr, float rho, float eps);
+                  float lr, float rho, float rest, float eps);
 
   // Elements [begin, end) of a random tensor; begin is a multiple of 64; pointers are to element 0.
   void (*random_uniform)(float* out, int64_t begin, int64_t end, float low, float high, const RandomKey& key);

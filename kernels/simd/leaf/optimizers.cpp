@@ -8,7 +8,7 @@ namespace {
 void adam(const float* p, const float* m, const float* v, const float* g, float* p_out, float* m_out,
           float* v_out, int64_t n, const AdamStep& step) {
   const VF lr = splat(step.lr_t), beta1 = splat(step.beta1), beta2 = splat(step.beta2), eps = splat(step.eps);
-  const VF rest1 = 1.f - beta1, rest2 = 1.f - beta2;
+  const VF rest1 = splat(step.rest1), rest2 = splat(step.rest2);
   for_lanes(
       n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
         const VF gradient = load(g + i, count);
@@ -40,11 +40,11 @@ void sgd(const float* p, const float* v, const float* g, float* p_out, float* v_
 }
 
 void rmsprop(const float* p, const float* r, const float* g, float* p_out, float* r_out, int64_t n, float lr,
-             float rho, float eps) {
+             float rho, float rest, float eps) {
   for_lanes(
       n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
         const VF gradient = load(g + i, count);
-        const VF mean_square = fma(splat(rho), load(r + i, count), (1.f - rho) * gradient * gradient);
+        const VF mean_square = fma(splat(rho), load(r + i, count), rest * gradient * gradient);
         const VF moved = load(p + i, count) - lr * gradient / (sqrt(mean_square) + eps);
         store(r_out + i, mean_square, count);
         store(p_out + i, moved, count);
