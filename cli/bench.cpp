@@ -72,10 +72,10 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("recipe", *recipe, "name of a recipe")->capture_default_str();
   command->add_option("--repeats", *repeats, "timed runs")->check(CLI::Range(1, 100000))->capture_default_str();
   command->add_option("--format", *format, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
-  command->allow_extras();
+  const auto flags = std::make_shared<RecipeFlags>(*command);
   command->callback([=, &action] {
     action = [=] {
-      const GivenOptions given = parse_options(command->remaining());
+      const GivenOptions given = flags->given();
       return *what == "step" ? bench_step(*recipe, *repeats, *format == "json", given) : bench_kernels(*recipe, *repeats, given);
     };
   });

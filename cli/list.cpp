@@ -29,10 +29,10 @@ void add_summary(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("summary", "show a recipe's networks and options");
   auto recipe = std::make_shared<std::string>();
   command->add_option("recipe", *recipe, "name of a recipe")->required();
-  command->allow_extras();
-  command->callback([&action, recipe, command] {
-    action = [recipe, command] {
-      const Config config = make_config(*recipe, "", parse_options(command->remaining()));
+  const auto flags = std::make_shared<RecipeFlags>(*command);
+  command->callback([&action, recipe, flags] {
+    action = [recipe, flags] {
+      const Config config = make_config(*recipe, "", flags->given());
       fmt::print("{}\n\n{}", summary_table(find_recipe(*recipe), config, sample_shape(config)), options_help(config));
       return 0;
     };

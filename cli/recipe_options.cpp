@@ -30,22 +30,31 @@ std::string find_data_folder(const std::string& folder) {
 
 }  // namespace
 
-GivenOptions parse_options(const std::vector<std::string>& arguments) {
-  GivenOptions given;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    if (!argument.starts_with("--")) fail<ConfigError>("'{}' is not understood: expected --option value", argument);
-    const size_t equals = argument.find('=');
-    if (equals != std::string::npos) {
-      given.emplace_back(argument.substr(2, equals - 2), argument.substr(equals + 1));
-    } else if (i + 1 < arguments.size()) {
-      given.emplace_back(argument.substr(2), arguments[i + 1]);
-      ++i;
-    } else {
-      fail<ConfigError>("{} needs a value", argument);
+RecipeFlags::RecipeFlags(CLI::App& command) : command_(command) {
+  for (const Recipe& recipe : all_recipes()) {
+    for (const Option& o : recipe.defaults.options()) {
+      if (flags_.contains(o.name)) continue;
+      const auto text = std::make_shared<std::string>();
+      flags_[o.name] = {command.add_option("--" + o.name, *text, o.help)->group("Recipe options"), text};
     }
   }
-  return given;
+  command.allow_extras();
+}
+
+GivenOptions RecipeFlags::given() const {
+  if (const auto extras = command_.remaining(); !extras.empty()) {
+    const std::string& argument = extras.front();
+    if (!argument.starts_with("--")) fail<ConfigError>("'{}' is not understood", argument);
+    std::vector<std::string> names;
+    for (const auto& [name, flag] : flags_) names.push_back("--" + name);
+    const std::string flag = argument.substr(0, argument.find('='));
+    fail<ConfigError>("there is no flag '{}'; did you mean '{}'?", flag, nearest_name(flag, names));
+  }
+  GivenOptions options;
+  for (const auto& [name, flag] : flags_) {
+    if (flag.option->count() > 0) options.emplace_back(name, *flag.text);
+  }
+  return options;
 }
 
 Config make_config(const std::string& recipe, const std::string& config_file, const GivenOptions& given) {

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <optional>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,26 @@
 
 namespace forger {
 
-/// Flags as they were given, in order: name and text.
+/// Flags as they were given: name and text.
 using GivenOptions = std::vector<std::pair<std::string, std::string>>;
 
-/// Collects `--name value` and `--name=value` from what a subcommand did not recognise. Throws ConfigError for
-/// anything else.
-GivenOptions parse_options(const std::vector<std::string>& arguments);
+/// Gives a subcommand a flag for every option that any recipe has. Whether the recipe that is asked for has it, and
+/// what values it takes, is checked when they are set.
+class RecipeFlags {
+ public:
+  explicit RecipeFlags(CLI::App& command);
+
+  /// What was given. Throws ConfigError, with the nearest flag, for arguments that are none.
+  GivenOptions given() const;
+
+ private:
+  struct Flag {
+    CLI::Option* option;
+    std::shared_ptr<std::string> text;
+  };
+  CLI::App& command_;
+  std::map<std::string, Flag> flags_;
+};
 
 /// The recipe's defaults, then the config file if one is named, then the flags. A relative "data" folder that is not in
 /// the working directory is looked for beside the sources that the binary was built from.

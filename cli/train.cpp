@@ -60,17 +60,16 @@ int train_resumed(const TrainArguments& arguments, const GivenOptions& given) {
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("train", "train a recipe, or go on with a run; --seed, --steps, --batch and all other "
-                                                  "options of the recipe are flags too (forger summary RECIPE lists them)");
+  CLI::App* command = app.add_subcommand("train", "train a recipe, or go on with a run");
   auto arguments = std::make_shared<TrainArguments>();
   command->add_option("recipe", arguments->recipe, "name of a recipe (forger list)");
   command->add_option("--resume", arguments->resume, "run directory or checkpoint to go on with");
   command->add_option("--config", arguments->config_file, "JSON file of options, such as a run's config.json");
   command->add_option("--out", arguments->out, "run directory (default: the next number under runs/)");
-  command->allow_extras();
-  command->callback([&action, arguments, command] {
-    action = [arguments, command] {
-      const GivenOptions given = parse_options(command->remaining());
+  const auto flags = std::make_shared<RecipeFlags>(*command);
+  command->callback([&action, arguments, flags] {
+    action = [arguments, flags] {
+      const GivenOptions given = flags->given();
       if (!arguments->resume.empty()) return train_resumed(*arguments, given);
       if (arguments->recipe.empty() && !arguments->config_file.empty()) arguments->recipe = recipe_in_file(arguments->config_file);
       if (arguments->recipe.empty()) fail<ConfigError>("train needs a recipe (forger list shows them) or --resume RUN");

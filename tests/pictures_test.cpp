@@ -135,5 +135,8 @@ TEST_CASE("axes: ticks are round numbers and labelled with the digits they need"
   CHECK(tick_label(-1e-17, 0.2) == "0");
   CHECK(tick_label(2000, 1000) == "2000");
   CHECK(tick_label(0.25, 0.05) == "0.25");
+  const Range narrow = widened({1.0, 1.0 + 1e-15}, 0.06);
+  CHECK(narrow.low == doctest::Approx(0.5));
+  CHECK(round_ticks(narrow, 7).size() == 5);
   CHECK(tick_label(2e6, 1e6) == "2e+06");
 }

@@ -9,7 +9,7 @@ namespace forger {
 namespace {
 
 constexpr int kTextScale = 2, kTextHeight = 14, kGlyphAdvance = 12;
-constexpr int kMostXTicks = 7, kMostYTicks = 6;
+constexpr int kMostTicks = 7;
 constexpr double kTickLength = 5;
 
 double tick_step(Range range, int most) {
@@ -44,8 +44,10 @@ Range united(Range a, Range b) {
 
 Range widened(Range range, double share) {
   const double extent = range.high - range.low;
-  // A single value gets a range of its own size around it, so that its ticks have sensible numbers.
-  const double margin = extent > 0 ? share * extent : std::max(0.5 * std::fabs(range.low), 0.5);
+  // A single value, or what looks like one in a label, gets a range of its own size around it: its ticks have
+  // sensible numbers, and steps between them that a double can count.
+  const double size = std::max(std::fabs(range.low), std::fabs(range.high));
+  const double margin = extent > 1e-6 * size ? share * extent : std::max(0.5 * size, 0.5);
   return {range.low - margin, range.high + margin};
 }
 
@@ -69,8 +71,8 @@ Axes::Axes(int width, int height, Range x, Range y, const std::string& title,
            std::span<const LegendEntry> legend, const std::string& x_label)
     : canvas_(width, height, kWhite), x_(x), y_(y) {
   size_t longest = 0;
-  const std::vector<double> ticks = round_ticks(y_, kMostYTicks);
-  for (const double v : ticks) longest = std::max(longest, tick_label(v, tick_step(y_, kMostYTicks)).size());
+  const std::vector<double> ticks = round_ticks(y_, kMostTicks);
+  for (const double v : ticks) longest = std::max(longest, tick_label(v, tick_step(y_, kMostTicks)).size());
   area_.left = 24 + static_cast<double>(longest) * kGlyphAdvance;
   area_.right = width - 24.0;
   area_.top = draw_head(title, legend);
@@ -114,19 +116,19 @@ Point Axes::at(double x, double y) const {
 }
 
 void Axes::draw_ticks() {
-  for (const double v : round_ticks(x_, kMostXTicks)) {
+  for (const double v : round_ticks(x_, kMostTicks)) {
     const double px = std::round(at(v, 0).x);
     canvas_.fill_box({px, area_.top, px + 1, area_.bottom}, kGridColor);
     canvas_.fill_box({px, area_.bottom, px + 1, area_.bottom + kTickLength}, kBlack);
-    canvas_.draw_text({px + 1, area_.bottom + kTickLength + 5}, tick_label(v, tick_step(x_, kMostXTicks)),
+    canvas_.draw_text({px + 1, area_.bottom + kTickLength + 5}, tick_label(v, tick_step(x_, kMostTicks)),
                       kBlack, kTextScale, Align::center);
   }
-  for (const double v : round_ticks(y_, kMostYTicks)) {
+  for (const double v : round_ticks(y_, kMostTicks)) {
     const double py = std::round(at(0, v).y);
     canvas_.fill_box({area_.left, py, area_.right, py + 1}, kGridColor);
     canvas_.fill_box({area_.left - kTickLength, py, area_.left, py + 1}, kBlack);
     canvas_.draw_text({area_.left - kTickLength - 5, py - kTextHeight / 2.0},
-                      tick_label(v, tick_step(y_, kMostYTicks)), kBlack, kTextScale, Align::right);
+                      tick_label(v, tick_step(y_, kMostTicks)), kBlack, kTextScale, Align::right);
   }
 }
 

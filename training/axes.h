@@ -20,7 +20,7 @@ Range quantile_range(std::span<const float> values, double low, double high);
 /// The smallest range that holds both.
 Range united(Range a, Range b);
 
-/// The range with a margin on both sides, a share of its extent; never empty.
+/// The range with a margin on both sides, a share of its extent; never empty or too narrow for ticks.
 Range widened(Range range, double share);
 
 /// At most `most` multiples of 1, 2 or 5 times a power of ten inside the range.

@@ -55,10 +55,10 @@ void MetricsFile::append(int64_t step, const std::string& name, const std::vecto
   write(json.dump());
 }
 
-std::vector<std::vector<double>> MetricsFile::read_lists(const std::string& path, const std::string& name) {
-  std::vector<std::vector<double>> lists;
+std::vector<std::pair<int64_t, std::vector<double>>> MetricsFile::read_lists(const std::string& path, const std::string& name) {
+  std::vector<std::pair<int64_t, std::vector<double>>> lists;
   for_each_line(path, [&](const std::string&, const nlohmann::json& json) {
-    if (json.contains(name) && json[name].is_array()) lists.push_back(json[name].get<std::vector<double>>());
+    if (json.contains(name) && json[name].is_array()) lists.emplace_back(json["step"].get<int64_t>(), json[name].get<std::vector<double>>());
   });
   return lists;
 }

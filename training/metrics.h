@@ -20,8 +20,8 @@ class MetricsFile {
   void append(int64_t step, const std::vector<std::pair<std::string, double>>& values);
   void append(int64_t step, const std::string& name, const std::vector<double>& values);
 
-  /// All recorded lists of that name, in order: what append(step, name, values) wrote.
-  static std::vector<std::vector<double>> read_lists(const std::string& path, const std::string& name);
+  /// (step, list) of every recorded list of that name.
+  static std::vector<std::pair<int64_t, std::vector<double>>> read_lists(const std::string& path, const std::string& name);
   /// (step, value) of every recorded number of that name.
   static std::vector<std::pair<double, double>> read_numbers(const std::string& path, const std::string& name);
 

@@ -101,7 +101,7 @@ void write_matrix(const std::string& path, std::span<const float> values, int64_
     }
     for (int64_t c = 0; c < cols; ++c) {
       const float value = values[static_cast<size_t>(r * cols + c)];
-      const bool finite = std::isfinite(value);
+      const bool finite = std::isfinite(value) && low < high;
       const float shade = finite ? std::clamp((value - low) / (high - low), 0.0f, 1.0f) : 0.5f;
       const double x = left + static_cast<double>(c) * (kBlockWidth + kGap);
       const Box block = {x, top, x + kBlockWidth, top + kBlockHeight};

@@ -158,7 +158,7 @@ void write_histogram(const std::string& path, std::span<const float> real, std::
                                   *std::max_element(fake_density.begin(), fake_density.end()));
   const LegendEntry legend[] = {{legend_text("real", count_outside(real, x)), kRealColor},
                                 {legend_text("fake", count_outside(fake, x)), kFakeColor}};
-  Axes axes(760, 480, x, {0, highest > 0 ? 1.08 * highest : 1}, "Densities", legend);
+  Axes axes(760, 480, x, {0, highest > 0 ? 1.08 * highest : 1}, "Distributions", legend);
   draw_density(axes, real_density, kRealColor);
   draw_density(axes, fake_density, kFakeColor);
   axes.finish(path);
@@ -178,7 +178,7 @@ void write_curves(const std::string& path, const std::string& title, std::span<c
   Range y = quantile_range(values, 0.002, 0.998);  // a single spike may leave the plot
   if (reference) y = united(y, {reference->value, reference->value});
   Range x = quantile_range(steps, 0, 1);
-  if (x.high <= x.low) x = widened(x, 0);
+  if (x.high - x.low <= 1e-6 * x.high) x = widened(x, 0);  // a single step
   std::vector<LegendEntry> legend;
   for (const Series& s : series) legend.push_back({s.name, kPalette[legend.size() % std::size(kPalette)]});
   Axes axes(760, 480, x, widened(y, 0.06), title, legend, "step");

@@ -94,8 +94,9 @@ std::vector<float> PictureBook::write_fakes(const std::string& path) {
   return fakes;
 }
 
-std::optional<double> PictureBook::kl(const std::vector<float>& fakes) const {
+std::optional<double> PictureBook::kl() {
   if (recipe_.kind != SampleKind::points || sample_[0] != 1) return {};
+  const std::vector<float> fakes = sampler_(z_);
   const std::vector<double> real(reals_.begin(), reals_.end()), fake(fakes.begin(), fakes.end());
   return histogram_kl(real, fake, kHistogramBins);
 }

@@ -37,8 +37,8 @@ class PictureBook {
   /// Draws the current generator's samples. Returns them, [count, sample...].
   std::vector<float> write_fakes(const std::string& path);
 
-  /// For 1-D points: KL(real || fake) of samples that write_fakes returned; none for other recipes.
-  std::optional<double> kl(const std::vector<float>& fakes) const;
+  /// For points on a line: KL(real || fake) of the current generator; none for other recipes.
+  std::optional<double> kl();
 
  private:
   const Recipe& recipe_;

@@ -108,22 +108,20 @@ class Trainer {
     const double rate = throughput();
     const double left = rate > 0 ? static_cast<double>((steps_ - step - 1) * config_.integer("batch")) / rate : 0;
     std::string line = fmt::format("{:5} [D loss: {:.3f}, acc.: {:.2f}%] [G loss: {:.3f}]", step, r.d_loss, 100 * r.d_accuracy, r.g_loss);
-    if (last_kl_) line += fmt::format(" KL {:.4f}", *last_kl_);
+    const auto kl = pictures_.kl();
+    if (kl) line += fmt::format(" KL {:.4f}", *kl);
     console_.line(line + fmt::format("  {:.0f} images/s, {} left", rate, format_duration(left)));
-    metrics_.append(step, {{"d_loss", r.d_loss},
-                           {"d_accuracy", r.d_accuracy},
-                           {"g_loss", r.g_loss},
-                           {"d_real", r.d_real},
-                           {"d_fake", r.d_fake},
-                           {"images_per_second", rate}});
+    std::vector<std::pair<std::string, double>> values{{"d_loss", r.d_loss}, {"d_accuracy", r.d_accuracy},
+                                                       {"g_loss", r.g_loss}, {"d_real", r.d_real},
+                                                       {"d_fake", r.d_fake}, {"images_per_second", rate}};
+    if (kl) values.emplace_back("kl", *kl);
+    metrics_.append(step, values);
     steps_since_line_ = 0;
     line_start_ = Clock::now();
   }
 
   void draw(int64_t step) {
     const auto fakes = pictures_.write_fakes(directory_.file(step_file_name("fakes", step, ".png")));
-    last_kl_ = pictures_.kl(fakes);
-    if (last_kl_) metrics_.append(step, {{"kl", *last_kl_}});
     if (run_.recipe().kind == SampleKind::pattern) metrics_.append(step, "output", {fakes.begin(), fakes.end()});
   }
 
@@ -146,9 +144,12 @@ class Trainer {
     write_curves(directory_.file("losses.png"), "losses", series, equilibrium());
     if (run_.recipe().kind == SampleKind::pattern) {
       std::vector<float> rows;
-      const auto outputs = MetricsFile::read_lists(metrics, "output");
-      for (const auto& row : outputs) rows.insert(rows.end(), row.begin(), row.end());
-      write_matrix(directory_.file("outputs.png"), rows, static_cast<int64_t>(outputs.size()), run_.data().sample_shape()[0]);
+      std::vector<std::string> labels;
+      for (const auto& [step, row] : MetricsFile::read_lists(metrics, "output")) {
+        rows.insert(rows.end(), row.begin(), row.end());
+        labels.push_back(std::to_string(step));
+      }
+      write_matrix(directory_.file("outputs.png"), rows, static_cast<int64_t>(labels.size()), run_.data().sample_shape()[0], labels);
     }
     console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
   }
@@ -180,7 +181,6 @@ class Trainer {
   MetricsFile metrics_;
   PictureBook pictures_;
   Snapshot snapshot_;
-  std::optional<double> last_kl_;
   int64_t steps_since_line_ = 0;
   Clock::time_point line_start_{};
 };

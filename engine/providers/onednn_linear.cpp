@@ -4,8 +4,10 @@
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/onednn_tables.h"
+#include "kernels/direct/few_outputs.h"
 #include "kernels/onednn/conv2d.h"
 #include "kernels/onednn/matmul.h"
+#include "kernels/winograd/conv2d.h"
 
 namespace forger {
 namespace {
@@ -15,10 +17,14 @@ std::optional<std::string> needs_f32(const NodeView& v) {
   return std::string("real numbers are ") + name_of(v.real()) + ", expected f32";
 }
 
-std::optional<std::string> declines_conv2d(const NodeView& v) {
+/// A kernel declines what is not f32, then what its own supports() declines.
+template <std::optional<std::string> (*Supports)(const Conv2dShape&)>
+std::optional<std::string> declines(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
-  return onednn::supports(conv2d_shape(v.attributes()));
+  return Supports(conv2d_shape(v.attributes()));
 }
+
+std::optional<std::string> winograd_supports(const Conv2dShape& s) { return winograd::supports(s); }
 
 /// Kernel objects live as long as the prepared kernel that shares them.
 template <class K>
@@ -30,18 +36,16 @@ PreparedKernel with_bias(std::shared_ptr<K> kernel, bool bias) {
           workspace};
 }
 
-PreparedKernel conv2d(const NodeView& v) {
+/// For conv2d and conv2d_input_grad, whose third operand may be a bias.
+template <class K>
+PreparedKernel convolution(const NodeView& v) {
   const bool bias = v.num_inputs() == 3;
-  return with_bias(std::make_shared<onednn::Conv2d>(conv2d_shape(v.attributes()), bias, Activation::none, 0.f), bias);
+  return with_bias(std::make_shared<K>(conv2d_shape(v.attributes()), bias, Activation::none, 0.f), bias);
 }
 
-PreparedKernel conv2d_input_grad(const NodeView& v) {
-  const bool bias = v.num_inputs() == 3;
-  return with_bias(std::make_shared<onednn::Conv2dInputGrad>(conv2d_shape(v.attributes()), bias, Activation::none, 0.f), bias);
-}
-
-PreparedKernel conv2d_filter_grad(const NodeView& v) {
-  const auto kernel = std::make_shared<onednn::Conv2dFilterGrad>(conv2d_shape(v.attributes()));
+template <class K>
+PreparedKernel filter_grad(const NodeView& v) {
+  const auto kernel = std::make_shared<K>(conv2d_shape(v.attributes()));
   return {[kernel](const KernelArgs& a) { kernel->run(a.in<float>(0), a.in<float>(1), a.out<float>(0), a.workspace); },
           kernel->workspace_bytes()};
 }
@@ -56,9 +60,15 @@ PreparedKernel matmul(const NodeView& v) {
 
 std::vector<Kernel> linear_kernels() {
   return {
-      {"conv2d", "conv2d_onednn", declines_conv2d, conv2d},
-      {"conv2d_filter_grad", "conv2d_filter_grad_onednn", declines_conv2d, conv2d_filter_grad},
-      {"conv2d_input_grad", "conv2d_input_grad_onednn", declines_conv2d, conv2d_input_grad},
+      {"conv2d", "conv2d_few_outputs", declines<direct::supports_forward>, convolution<direct::Conv2d>},
+      {"conv2d", "conv2d_winograd", declines<winograd_supports>, convolution<winograd::Conv2d>},
+      {"conv2d", "conv2d_onednn", declines<onednn::supports>, convolution<onednn::Conv2d>},
+      {"conv2d_filter_grad", "conv2d_filter_grad_few_outputs", declines<direct::supports_filter_grad>,
+       filter_grad<direct::Conv2dFilterGrad>},
+      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd_supports>, filter_grad<winograd::Conv2dFilterGrad>},
+      {"conv2d_filter_grad", "conv2d_filter_grad_onednn", declines<onednn::supports>, filter_grad<onednn::Conv2dFilterGrad>},
+      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd_supports>, convolution<winograd::Conv2dInputGrad>},
+      {"conv2d_input_grad", "conv2d_input_grad_onednn", declines<onednn::supports>, convolution<onednn::Conv2dInputGrad>},
       {"matmul", "matmul_onednn", needs_f32, matmul},
   };
 }

@@ -79,7 +79,7 @@ FORGER_INLINE VF log(VF x) {
   const VF scaled = subnormal ? x * 0x1p23f : x;
   // scaled = 2^n * (1 + f), with 1 + f in [sqrt(1/2), sqrt(2)).
   const VI sqrt_half = as_int(splat(0.707106769f));
-  const VI bits = as_int(scaled) - sqrt_half;
+  const VI bits = (VI)((VU)scaled - (VU)sqrt_half);  // negative numbers wrap around
   const VF n = to_float((bits >> 23) - (subnormal & 23));
   const VF f = as_float((bits & 0x007FFFFF) + sqrt_half) - 1.f;
   const VF z = f * f;

@@ -10,34 +10,41 @@ struct Words {
   VU w[4];  // word w of one block per lane
 };
 
-struct HighLow {
-  VU high, low;
-};
-
 FORGER_INLINE VU splat_u(uint32_t x) {
   return VU{} + x;
 }
 
-/// The halves of the 64-bit products a * b.
-FORGER_INLINE HighLow multiply(VU a, uint32_t b) {
-  const VU64 even = mul_even(a, splat_u(b));
-  const VU64 odd = mul_even((VU)((VU64)a >> 32), splat_u(b));
-  return {(VU)((even >> 32) | (odd & 0xFFFFFFFF00000000u)), (VU)((even & 0xFFFFFFFFu) | (odd << 32))};
-}
+/// One 32-bit word in the low half of every 64-bit lane, as the multiplication wants it. The upper halves
+/// hold rubbish, which nothing reads: so a product's low word needs no work at all, and its high word one
+/// shift.
+struct HalfWords {
+  VU64 w[4];
+};
 
-FORGER_INLINE Words philox(VU block, const RandomKey& key) {
-  const uint32_t step_high = static_cast<uint32_t>(key.step >> 32) & 0xFFFFu;
-  const uint32_t stream_high = static_cast<uint32_t>(key.stream >> 32) << 16;
-  Words x = {{block, splat_u(static_cast<uint32_t>(key.step)), splat_u(step_high | stream_high),
-              splat_u(static_cast<uint32_t>(key.stream))}};
-  uint32_t key0 = static_cast<uint32_t>(key.seed), key1 = static_cast<uint32_t>(key.seed >> 32);
+FORGER_INLINE HalfWords philox_half(HalfWords x, uint64_t seed) {
+  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    const HighLow a = multiply(x.w[0], 0xD2511F53u);
-    const HighLow b = multiply(x.w[2], 0xCD9E8D57u);
-    x = {{b.high ^ x.w[1] ^ key0, b.low, a.high ^ x.w[3] ^ key1, a.low}};
+    const VU64 a = mul_even((VU)x.w[0], splat_u(0xD2511F53u));
+    const VU64 b = mul_even((VU)x.w[2], splat_u(0xCD9E8D57u));
+    x = {{(b >> 32) ^ x.w[1] ^ uint64_t{key0}, b, (a >> 32) ^ x.w[3] ^ uint64_t{key1}, a}};
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
+  return x;
+}
+
+/// As philox_block, for the block numbers in the lanes of `block`: even and odd lanes apart, then side by
+/// side.
+FORGER_INLINE Words philox(VU block, const RandomKey& key) {
+  const uint32_t step_high = static_cast<uint32_t>(key.step >> 32) & 0xFFFFu;
+  const uint32_t stream_high = static_cast<uint32_t>(key.stream >> 32) << 16;
+  const VU64 step = (VU64)splat_u(static_cast<uint32_t>(key.step));
+  const VU64 high = (VU64)splat_u(step_high | stream_high);
+  const VU64 stream = (VU64)splat_u(static_cast<uint32_t>(key.stream));
+  const HalfWords even = philox_half({{(VU64)block, step, high, stream}}, key.seed);
+  const HalfWords odd = philox_half({{(VU64)block >> 32, step, high, stream}}, key.seed);
+  Words x;
+  for (int w = 0; w < 4; ++w) x.w[w] = (VU)((even.w[w] & 0xFFFFFFFFu) | (odd.w[w] << 32));
   return x;
 }
 
@@ -74,24 +81,21 @@ FORGER_INLINE void store_blocks(float* out, const Quad& q) {
   store(out + 3 * kLanes, unpack_high_pairs(b, d));
 }
 
-/// Elements [begin, end) of the tensor whose block of words becomes elements by `draw`: kLanes blocks at a
-/// time are handed on as `use(first element, pointer to 4 * kLanes numbers, how many of them count)`.
-template <class Draw, class Use>
-FORGER_INLINE void for_blocks(int64_t begin, int64_t end, const RandomKey& key, const Draw& draw,
-                              const Use& use) {
-  const VU order = block_order();
-  for (int64_t i = begin; i < end; i += 4 * kLanes) {
-    alignas(64) float numbers[4 * kLanes];
-    store_blocks(numbers, draw(philox(order + static_cast<uint32_t>(i / 4), key)));
-    use(i, numbers, 4 * kLanes < end - i ? int64_t{4 * kLanes} : end - i);
-  }
+/// The 4 * kLanes elements from `first` on, by draw(words).
+template <class Draw>
+FORGER_INLINE Quad draw_at(int64_t first, const RandomKey& key, const Draw& draw) {
+  return draw(philox(block_order() + static_cast<uint32_t>(first / 4), key));
 }
 
 template <class Draw>
 FORGER_INLINE void fill(float* out, int64_t begin, int64_t end, const RandomKey& key, const Draw& draw) {
-  for_blocks(begin, end, key, draw, [out](int64_t i, const float* numbers, int64_t count) {
-    std::memcpy(out + i, numbers, static_cast<size_t>(count) * sizeof(float));
-  });
+  int64_t i = begin;
+  for (; i + 4 * kLanes <= end; i += 4 * kLanes) store_blocks(out + i, draw_at(i, key, draw));
+  if (i < end) {
+    float last[4 * kLanes];
+    store_blocks(last, draw_at(i, key, draw));
+    std::memcpy(out + i, last, static_cast<size_t>(end - i) * sizeof(float));
+  }
 }
 
 void random_uniform(float* out, int64_t begin, int64_t end, float low, float high, const RandomKey& key) {
@@ -123,12 +127,15 @@ void dropout(const float* x, float* out, int64_t begin, int64_t end, float rate,
     for (int w = 0; w < 4; ++w) q.v[w] = uniform(words.w[w]);
     return q;
   };
-  for_blocks(begin, end, key, draw, [&](int64_t i, const float* u, int64_t total) {
+  for (int64_t i = begin; i < end; i += 4 * kLanes) {
+    alignas(64) float u[4 * kLanes];
+    store_blocks(u, draw_at(i, key, draw));
+    const int64_t total = 4 * kLanes < end - i ? 4 * kLanes : end - i;
     for_lanes(total, [&](int64_t k, int64_t count) {
       const VF kept = load(x + i + k, count) * scale;
       store(out + i + k, load(u + k) >= rate ? kept : VF{}, count);
     });
-  });
+  }
 }
 
 }  // namespace
