@@ -73,16 +73,19 @@ class GoldenStep {
   std::set<std::string> variable_names() const {
     std::set<std::string> names;
     for (const auto& [name, entry] : variables_.entries()) {
-      if (entry.type.dtype == DType::f64) names.insert(name);
+      if (is_real(entry.type.dtype)) names.insert(name);
     }
     return names;
   }
 
   std::vector<double> values(const std::string& name) const {
     const auto bytes = variables_.read(name);
-    std::vector<double> values(bytes.size() / sizeof(double));
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-    return values;
+    const auto n = static_cast<size_t>(variables_.at(name).type.size());
+    std::vector<double> doubles(n);
+    std::vector<float> floats(n);
+    const bool is_double = variables_.at(name).type.dtype == DType::f64;
+    std::memcpy(is_double ? static_cast<void*>(doubles.data()) : floats.data(), bytes.data(), bytes.size());
+    return is_double ? doubles : std::vector<double>(floats.begin(), floats.end());
   }
 
  private:
@@ -147,8 +150,11 @@ void check_losses(const GoldenStep& step, const SafetensorsFile& file, const std
   }
 }
 
+/// noise: how large a tensor's moments may be where the gradient is zero. Far below Adam's epsilon it leaves the
+/// parameter alone; otherwise the parameter takes steps of random sign, which no output of the network sees, and is
+/// not compared.
 void check_variables(const GoldenStep& step, const SafetensorsFile& file, const std::string& fakes, int64_t number,
-                     double tolerance) {
+                     double tolerance, double noise) {
   const auto names = lines(file.metadata.at("variables"));  // sorted, like the rows
   REQUIRE(step.variable_names() == names);
   const auto rows = file.at(fakes + "/projections").values<double>();
@@ -158,10 +164,11 @@ void check_variables(const GoldenStep& step, const SafetensorsFile& file, const 
     const double* expected = &rows[row++ * kProjections];
     INFO("step ", number, ": ", name);
     if (has_zero_gradient(parameter_of_moment(name))) {
-      CHECK(std::abs(got[1]) < 1e-28);
-      CHECK(std::abs(expected[1]) < 1e-28);
+      CHECK(std::sqrt(got[1]) < noise);
+      CHECK(std::sqrt(expected[1]) < 1e-14);
       continue;
     }
+    if (has_zero_gradient(name) && noise > 1e-10) continue;
     const double error = projection_error(got, expected, values.size());
     CHECK_MESSAGE(error <= tolerance, "relative error ", error, "; the first element is ", got[3], ", PyTorch has ",
                   expected[3]);
@@ -184,7 +191,7 @@ TEST_CASE("golden: two training steps of dcgan, float64") {
     for (int64_t number = 0; number < 2; ++number) {
       step.session().run();
       check_losses(step, file, fakes, number, 1e-10);
-      check_variables(step, file, fakes, number, 1e-10);
+      check_variables(step, file, fakes, number, 1e-10, 1e-14);
     }
   }
 }
@@ -197,6 +204,8 @@ TEST_CASE("golden: two training steps of dcgan, float32 on onednn,reference") {
     for (int64_t number = 0; number < 2; ++number) {
       step.session().run();
       check_losses(step, file, fakes, number, 5e-5);
+      // The second step's gradients are taken at weights that differ by what Adam made of the first one's rounding.
+      if (number == 0) check_variables(step, file, fakes, number, 1e-4, 1e-5);
     }
   }
 }

@@ -367,8 +367,9 @@ def projections(value):
     return torch.cat([sums, flat[:8], torch.zeros(max(0, 8 - len(flat)))])
 
 
-def dcgan(seed=2024, steps=2, batch=4, z_dim=5, images=16, side=12):
-    # Side 12 has the parities of 28: D sees 12, 6, 3, 2, 2, and 3 -> 2 pads 1 before and 2 after.
+def dcgan(seed=8, steps=2, batch=4, z_dim=5, images=16, side=12):
+    # Seed 8 keeps what enters D's and G's (leaky) ReLUs in training at least 4e-6 away from 0: a float32 that rounds
+    # to the other side would change gradients by percents. Side 12 has the parities of 28: D sees 12, 6, 3, 2, 2.
     table = torch.from_numpy((philox_words(seed, stream_of("golden/images"), 0, images * side * side) >> np.uint64(24))
                              .astype(np.uint8)).reshape(images, side, side, 1)
     out = {"images": table, "seed": np.array(seed, dtype=np.int64)}
