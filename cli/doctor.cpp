@@ -37,9 +37,9 @@ int doctor() {
   row("vectors", simd::isa_name());
   row("oneDNN", onednn::version());
 #ifdef FORGER_CUDA_VERSION
-  row("CUDA", "built with toolkit " FORGER_CUDA_VERSION "; this version computes on the CPU");
+  row("CUDA", "toolkit " FORGER_CUDA_VERSION " found at build time; this version has kernels for the CPU only");
 #else
-  row("CUDA", "not built in: no toolkit was found at build time");
+  row("CUDA", "no toolkit was found at build time");
 #endif
   row("device auto", "cpu, providers onednn, reference");
   row("MNIST", describe_data(make_config("dcgan", "", {}).text("data")));
