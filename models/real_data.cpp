@@ -65,6 +65,7 @@ Value real_batch(const RealData& data, Value table, Value seed, Value step, int6
   if (!data.replacement) {
     d.draw = draw;
     d.draws_per_step = draws_per_step;
+    d.stream = "real/epochs";
   }
   const Value rows = gather(table, random_indices(seed, step, d));
   if (!data.fresh) return rows;

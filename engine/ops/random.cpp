@@ -50,10 +50,11 @@ const OpSpec kSpecs[] = {
      .in_place = [](const Node&) { return InPlace{{0}}; }},
 };
 
-/// A random node's stream is a hash of its path, which the caller's scopes and call order fix.
-Value add_random(std::string_view op, std::initializer_list<Value> inputs, Attributes attributes) {
+/// A random node's stream is a hash of a name: its path, which the caller's scopes and call order fix, if none is given.
+Value add_random(std::string_view op, std::initializer_list<Value> inputs, Attributes attributes, std::string stream = {}) {
   Graph& graph = inputs.begin()->graph();
-  attributes.set("stream", static_cast<int64_t>(stream_of(graph.next_path(std::string(op)))));
+  if (stream.empty()) stream = graph.next_path(std::string(op));
+  attributes.set("stream", static_cast<int64_t>(stream_of(stream)));
   return graph.add(find_op(op), {inputs.begin(), inputs.size()}, std::move(attributes))[0];
 }
 
@@ -70,7 +71,8 @@ Value random_normal(Value seed, Value step, double mean, double stddev, Shape sh
 Value random_indices(Value seed, Value step, const IndexDraw& d) {
   return add_random("random_indices", {seed, step},
                     {{"count", d.count}, {"population", d.population}, {"replacement", int64_t{d.replacement}},
-                     {"draw", d.draw}, {"draws_per_step", d.draws_per_step}});
+                     {"draw", d.draw}, {"draws_per_step", d.draws_per_step}},
+                    d.stream);
 }
 Value dropout(Value x, Value seed, Value step, double rate) {
   return add_random("dropout", {x, seed, step}, {{"rate", rate}});
