@@ -93,18 +93,17 @@ int main(int argc, char** argv) {
     Buffer x(s.input_size()), w(s.filter_size()), dy(s.output_size()), y(s.output_size()), dx(s.input_size()),
         dw(s.filter_size());
     const double gflop = static_cast<double>(s.flops()) * 1e-9;
-    constexpr auto none = Activation::none;
     const auto forward = [&](auto& kernel, float* ws) { kernel.run(x.data(), w.data(), nullptr, y.data(), ws); };
     const auto input = [&](auto& kernel, float* ws) { kernel.run(dy.data(), w.data(), nullptr, dx.data(), ws); };
     const auto filter = [&](auto& kernel, float* ws) { kernel.run(x.data(), dy.data(), dw.data(), ws); };
     const bool fast = !winograd::computes(s), few = !direct::supports_forward(s), few_grad = !direct::supports_filter_grad(s);
     time(layer, "forward",
-         {candidate(std::make_shared<onednn::Conv2d>(s, false, none, 0.f), forward),
-          fast ? candidate(std::make_shared<winograd::Conv2d>(s, false, none, 0.f), forward) : Candidate{},
-          few ? candidate(std::make_shared<direct::Conv2d>(s, false, none, 0.f), forward) : Candidate{}}, gflop);
+         {candidate(std::make_shared<onednn::Conv2d>(s, false), forward),
+          fast ? candidate(std::make_shared<winograd::Conv2d>(s, false), forward) : Candidate{},
+          few ? candidate(std::make_shared<direct::Conv2d>(s, false), forward) : Candidate{}}, gflop);
     time(layer, "input grad",
-         {candidate(std::make_shared<onednn::Conv2dInputGrad>(s, false, none, 0.f), input),
-          fast ? candidate(std::make_shared<winograd::Conv2dInputGrad>(s, false, none, 0.f), input) : Candidate{},
+         {candidate(std::make_shared<onednn::Conv2dInputGrad>(s, false), input),
+          fast ? candidate(std::make_shared<winograd::Conv2dInputGrad>(s, false), input) : Candidate{},
           Candidate{}}, gflop);
     time(layer, "filter grad",
          {candidate(std::make_shared<onednn::Conv2dFilterGrad>(s), filter),

@@ -8,7 +8,7 @@
 #include "datasets/image_dataset.h"
 #include "kernels/common/errors.h"
 #include "kernels/onednn/version.h"
-#include "kernels/simd/isa.h"
+#include "kernels/common/isa.h"
 
 namespace forger {
 namespace {
@@ -34,7 +34,7 @@ int doctor() {
   const auto row = [](const char* name, const std::string& value) { fmt::print("{:<12} {}\n", name, value); };
   row("forger", FORGER_VERSION);
   row("cpu", fmt::format("{}, {} threads", cpu_name(), omp_get_max_threads()));
-  row("vectors", simd::isa_name());
+  row("vectors", isa_name());
   row("oneDNN", onednn::version());
 #ifdef FORGER_CUDA_VERSION
   row("CUDA", "toolkit " FORGER_CUDA_VERSION " found at build time; this version has kernels for the CPU only");

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "kernels/common/conv2d_shape.h"
-#include "kernels/common/isa.h"
 
 namespace forger::conv_test {
 
@@ -104,14 +103,6 @@ inline void check(const Conv2dShape& s, const Operands& o, Direction direction, 
 
 inline std::vector<float> nans(int64_t size) {
   return std::vector<float>(size, std::numeric_limits<float>::quiet_NaN());
-}
-
-/// Every instruction set that kernels are compiled for and this CPU has.
-inline std::vector<Isa> usable_isas() {
-  std::vector<Isa> isas{Isa::baseline};
-  if (best_isa() >= Isa::avx2) isas.push_back(Isa::avx2);
-  if (best_isa() >= Isa::avx512) isas.push_back(Isa::avx512);
-  return isas;
 }
 
 /// 'same' convolution of a square image.

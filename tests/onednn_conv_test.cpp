@@ -25,12 +25,12 @@ void check_all(const Conv2dShape& s, bool integers, double factor, double atol) 
   const Operands o = make_operands(s, integers);
   REQUIRE_FALSE(onednn::supports(s).has_value());
   for (const bool bias : {false, true}) {
-    onednn::Conv2d forward(s, bias, Activation::none, 0);
+    onednn::Conv2d forward(s, bias);
     auto ws = workspace(forward.workspace_bytes());
     auto y = nans(s.output_size()), dx = nans(s.input_size());
     forward.run(o.x.data(), o.w.data(), o.bias_k.data(), y.data(), aligned(ws));
     check(s, o, Direction::forward, bias ? o.bias_k : std::vector<float>{}, y, factor, atol);
-    onednn::Conv2dInputGrad input_grad(s, bias, Activation::none, 0);
+    onednn::Conv2dInputGrad input_grad(s, bias);
     ws = workspace(input_grad.workspace_bytes());
     input_grad.run(o.dy.data(), o.w.data(), o.bias_c.data(), dx.data(), aligned(ws));
     check(s, o, Direction::input_grad, bias ? o.bias_c : std::vector<float>{}, dx, factor, atol);
@@ -52,32 +52,6 @@ TEST_CASE("onednn convolutions are exact on small integers") {
 
 TEST_CASE("onednn convolutions are as accurate as plain float32 loops") {
   for (const auto& s : kShapes) check_all(s, false, 2, 1e-6);
-}
-
-TEST_CASE("onednn convolutions apply activations") {
-  const Conv2dShape s = same(2, 6, 16, 16, 4, 2);
-  const Operands o = make_operands(s, false);
-  for (const auto activation : {Activation::relu, Activation::leaky_relu, Activation::tanh, Activation::sigmoid}) {
-    const auto expected = [&](Direction d, const std::vector<float>& bias) {
-      auto v = plain<double>(s, o, d, bias);
-      for (double& e : v) {
-        e = activation == Activation::relu         ? std::max(e, 0.)
-            : activation == Activation::leaky_relu ? (e > 0 ? e : 0.25 * e)
-            : activation == Activation::tanh       ? std::tanh(e)
-                                                   : 1 / (1 + std::exp(-e));
-      }
-      return v;
-    };
-    size_t worst;
-    onednn::Conv2d forward(s, true, activation, 0.25f);
-    onednn::Conv2dInputGrad input_grad(s, true, activation, 0.25f);
-    auto ws = workspace(std::max(forward.workspace_bytes(), input_grad.workspace_bytes()));
-    auto y = nans(s.output_size()), dx = nans(s.input_size());
-    forward.run(o.x.data(), o.w.data(), o.bias_k.data(), y.data(), aligned(ws));
-    CHECK(max_error(y, expected(Direction::forward, o.bias_k), &worst) < 1e-5);
-    input_grad.run(o.dy.data(), o.w.data(), o.bias_c.data(), dx.data(), aligned(ws));
-    CHECK(max_error(dx, expected(Direction::input_grad, o.bias_c), &worst) < 1e-5);
-  }
 }
 
 TEST_CASE("onednn says why it declines") {

@@ -70,7 +70,7 @@ struct Data {
 struct Forward {
   Guarded y, mean, inv_std, new_mean, new_var;
 
-  Forward(const Data& d, simd::Isa isa, Activation activation = Activation::none)
+  Forward(const Data& d, Isa isa)
       : y(d.M * d.C), mean(d.C), inv_std(d.C), new_mean(d.C), new_var(d.C) {
     simd::batch_norm_training({.M = d.M,
                                .C = d.C,
@@ -81,8 +81,6 @@ struct Forward {
                                .running_var = d.running_var.data(),
                                .eps = kEps,
                                .momentum = kMomentum,
-                               .activation = activation,
-                               .alpha = 0.2f,
                                .y = y.data(),
                                .mean = mean.data(),
                                .inv_std = inv_std.data(),
@@ -96,7 +94,7 @@ struct Forward {
 struct Backward {
   Guarded dx, dgamma, dbeta;
 
-  Backward(const Data& d, Forward& f, simd::Isa isa) : dx(d.M * d.C), dgamma(d.C), dbeta(d.C) {
+  Backward(const Data& d, Forward& f, Isa isa) : dx(d.M * d.C), dgamma(d.C), dbeta(d.C) {
     simd::batch_norm_backward({.M = d.M,
                                .C = d.C,
                                .x = d.x.data(),
@@ -115,7 +113,7 @@ struct Backward {
 }  // namespace
 
 TEST_CASE("simd batch norm: training, forward and backward, against plain loops in double") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const auto [M, C] : kShapes) {
       CAPTURE(M);
       CAPTURE(C);
@@ -142,59 +140,35 @@ TEST_CASE("simd batch norm: the variance survives a mean a thousand times larger
   // E[x^2] - mean^2 in float would lose every digit: the variance is 1/3, the mean 10^4.
   const Data d(20000, 3, 1e4);
   const Reference want = d.reference();
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     Forward f(d, isa);
     check_close(f.inv_std.values(), want.inv_std, 2e-7, 0);
     check_close(f.mean.values(), want.mean, 1e-7, 0);
   });
 }
 
-TEST_CASE("simd batch norm: activations, inference and in place") {
+TEST_CASE("simd batch norm: inference and in place") {
   const Data d(1003, 7);
-  const Reference want = d.reference();
-  const auto activate = [](Activation a, double v) {
-    switch (a) {
-      case Activation::relu:
-        return std::max(v, 0.0);
-      case Activation::leaky_relu:
-        return v > 0 ? v : double{0.2f} * v;
-      case Activation::tanh:
-        return std::tanh(v);
-      case Activation::sigmoid:
-        return 1 / (1 + std::exp(-v));
-      default:
-        return v;
-    }
-  };
-  for_each_isa([&](simd::Isa isa) {
-    for (const Activation a : {Activation::none, Activation::relu, Activation::leaky_relu, Activation::tanh,
-                               Activation::sigmoid}) {
-      CAPTURE(int(a));
-      std::vector<double> y = want.y, inference = to_double(d.x);
-      for (double& v : y) v = activate(a, v);
-      for (size_t i = 0; i < inference.size(); ++i) {
-        const size_t c = i % d.C;
-        const double inv_std = 1 / std::sqrt(double{d.running_var[c]} + kEps);
-        inference[i] = activate(a, (inference[i] - d.running_mean[c]) * inv_std * d.gamma[c] + d.beta[c]);
-      }
-      check_close(Forward(d, isa, a).y.values(), y, 1e-6, 2e-6);
-
-      Guarded x(d.x);  // y is x
-      simd::batch_norm_inference({.M = d.M,
-                                  .C = d.C,
-                                  .x = x.data(),
-                                  .gamma = d.gamma.data(),
-                                  .beta = d.beta.data(),
-                                  .mean = d.running_mean.data(),
-                                  .var = d.running_var.data(),
-                                  .eps = kEps,
-                                  .activation = a,
-                                  .alpha = 0.2f,
-                                  .y = x.data()},
-                                 isa);
-      check_close(x.values(), inference, 1e-6, 1e-6);
-      CHECK(x.guards_intact());
-    }
+  std::vector<double> inference = to_double(d.x);
+  for (size_t i = 0; i < inference.size(); ++i) {
+    const size_t c = i % d.C;
+    const double inv_std = 1 / std::sqrt(double{d.running_var[c]} + kEps);
+    inference[i] = (inference[i] - d.running_mean[c]) * inv_std * d.gamma[c] + d.beta[c];
+  }
+  for_each_isa([&](Isa isa) {
+    Guarded both(d.x);  // y is x
+    simd::batch_norm_inference({.M = d.M,
+                                .C = d.C,
+                                .x = both.data(),
+                                .gamma = d.gamma.data(),
+                                .beta = d.beta.data(),
+                                .mean = d.running_mean.data(),
+                                .var = d.running_var.data(),
+                                .eps = kEps,
+                                .y = both.data()},
+                               isa);
+    check_close(both.values(), inference, 1e-6, 1e-6);
+    CHECK(both.guards_intact());
 
     Forward apart(d, isa);
     const Backward b(d, apart, isa);
@@ -236,9 +210,9 @@ TEST_CASE("simd batch norm: activations, inference and in place") {
 TEST_CASE("simd batch norm: the same bits on any number of threads") {
   for (const auto [M, C] : {Size{5003, 65}, Size{70001, 5}}) {
     const Data d(M, C);
-    for_each_isa([&](simd::Isa isa) {
+    for_each_isa([&](Isa isa) {
       check_same_on_any_threads([&] {
-        Forward f(d, isa, Activation::tanh);
+        Forward f(d, isa);
         const Backward b(d, f, isa);
         std::vector<float> all;
         for (const Guarded* out : std::initializer_list<const Guarded*>{
@@ -255,8 +229,8 @@ TEST_CASE("simd batch norm: NaN spoils its channel and no other; empty sizes are
   Data d(1003, 20);
   d.x[1002 * 20 + 5] = kNaN;
   d.x[3 * 20 + 6] = kInf;
-  for_each_isa([&](simd::Isa isa) {
-    Forward f(d, isa, Activation::relu);
+  for_each_isa([&](Isa isa) {
+    Forward f(d, isa);
     const Backward b(d, f, isa);
     for (int64_t c = 0; c < 20; ++c) {
       const bool spoiled = c == 5 || c == 6;

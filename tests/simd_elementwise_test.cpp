@@ -92,7 +92,7 @@ const std::vector<float> kSpecials = {0.f,    -0.f,    1.f,     -1.f,    kInf,  
 }  // namespace
 
 TEST_CASE("simd elementwise: every operation at every size") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (int op = 0; op < kNumOps; ++op) {
       CAPTURE(op);
       for (const int64_t n : kSizes) {
@@ -120,7 +120,7 @@ TEST_CASE("simd elementwise: zeros, infinities, subnormals and NaN") {
     for (const float y : kSpecials) a.push_back(x), b.push_back(y);
   }
   const int64_t n = count * count;
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     for (int op = 0; op < kNumOps; ++op) {
       CAPTURE(op);
       const ElementwiseTape tape = single(ScalarOp(op), 0.3f);
@@ -134,7 +134,7 @@ TEST_CASE("simd elementwise: zeros, infinities, subnormals and NaN") {
 }
 
 TEST_CASE("simd elementwise: inputs of any period, in every phase") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const int64_t n : {int64_t{1}, int64_t{100}, int64_t{40000}, int64_t{100003}}) {
       for (const int64_t period : {1, 3, 64, 511, 512, 513, 700, 5000, 50000}) {
         CAPTURE(n);
@@ -170,7 +170,7 @@ TEST_CASE("simd elementwise: long tapes, whose temporaries are used again") {
       tape.instructions.push_back({ops[below(6)], below(3 + i), below(3 + i), 0.f});
     }
     REQUIRE(simd::supports_tape(tape));
-    for_each_isa([&](simd::Isa isa) {
+    for_each_isa([&](Isa isa) {
       Guarded out(n);
       simd::elementwise(tape, inputs, out.data(), n, isa);
       check_close(out.values(), reference(tape, inputs, n), 0, 0);
@@ -184,7 +184,7 @@ TEST_CASE("simd elementwise: in place, on any number of threads") {
   const auto a = reals(n, 1), bias = reals(64, 2);
   const ElementwiseTape tape = {
       2, {{ScalarOp::add, 0, 1}, {ScalarOp::tanh, 2}, {ScalarOp::mul, 3, 0}, {ScalarOp::exp, 4}}};
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     const std::vector<ElementwiseInput<float>> inputs = {{a.data(), n}, {bias.data(), 64}};
     Guarded apart(n);
     simd::elementwise(tape, inputs, apart.data(), n, isa);
@@ -218,10 +218,4 @@ TEST_CASE("simd elementwise: tapes that cannot be run are refused") {
   CHECK_THROWS_AS(simd::elementwise(wide, one, &out, 1), ShapeError);
   simd::elementwise({1, {{ScalarOp::neg, 0}}}, one, &out, 0);  // no elements: nothing happens
   CHECK(out == 0);
-}
-
-TEST_CASE("simd isa: the sets of this machine") {
-  CHECK(simd::available_isas().front() == simd::Isa::baseline);
-  CHECK(simd::available_isas().back() == simd::best_isa());
-  CHECK(std::string(simd::isa_name()) == simd::isa_name(simd::best_isa()));
 }

@@ -6,7 +6,7 @@ using namespace forger;
 using namespace simd_testing;
 
 TEST_CASE("simd gather: rows of bytes and floats, every size, exact") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const int64_t row : {1, 3, 17, 256, 784}) {
       for (const int64_t batch : {1, 3, 128}) {
         CAPTURE(row);

@@ -18,7 +18,7 @@ double slope_of(double x, double t) {  // without the cancellation of 1 / (1 + e
 }  // namespace
 
 TEST_CASE("simd loss: binary cross-entropy and its gradient, every size") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const int64_t n : kSizes) {
       for (const double smooth : {0.0, 0.1}) {  // hard targets, then targets anywhere
         CAPTURE(n);
@@ -50,7 +50,7 @@ TEST_CASE("simd loss: confident logits neither overflow nor lose their gradient"
   const std::vector<float> x = {1000.f, -1000.f, 40.f, -40.f, 1000.f, 3e38f},
                            t = {1.f, 0.f, 1.f, 0.f, 0.f, 0.f};
   const int64_t n = static_cast<int64_t>(x.size());
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     Guarded loss(1), dlogits(n);
     simd::bce_with_logits(x.data(), t.data(), n, loss.data(), dlogits.data(), isa);
     CHECK(loss[0] == doctest::Approx(3e38 / 6).epsilon(1e-6));
@@ -66,7 +66,7 @@ TEST_CASE("simd loss: NaN reaches the loss and its own gradient; in place; any n
   const int64_t n = 100003;
   auto x = reals(n, 1, -5, 5);
   const auto t = reals(n, 2, 0, 1);
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     check_same_on_any_threads([&] {
       Guarded out(x);
       float loss = kNaN;

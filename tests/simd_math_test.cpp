@@ -39,7 +39,7 @@ TEST_CASE("simd math: every function is within its stated error") {
     if (!std::isnan(value)) x.push_back(value);
   }
   const int64_t n = static_cast<int64_t>(x.size());
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     for (const Function& f : kFunctions) {
       Guarded out(n);
       const ElementwiseInput<float> input = {x.data(), n};

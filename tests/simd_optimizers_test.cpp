@@ -51,7 +51,7 @@ TEST_CASE("simd optimizers: Adam as in Keras 2, apart and in place, on any numbe
       v1.push_back(b2 * v0[i] + (1 - b2) * g0[i] * g0[i]);
       p1.push_back(p0[i] - lr_t * m1[i] / (std::sqrt(v1[i]) + options.eps));
     }
-    for_each_isa([&](simd::Isa isa) {
+    for_each_isa([&](Isa isa) {
       const auto run = [&](auto& p_in, auto& m_in, auto& v_in, auto& p_out, auto& m_out, auto& v_out) {
         std::vector<simd::AdamTensor> all;
         for (size_t k = 0; k < kTensors.size(); ++k) {
@@ -80,7 +80,7 @@ TEST_CASE("simd optimizers: SGD with and without momentum") {
   const float lr = 0.01f;
   auto p = tensors(10, -1, 1), v = tensors(20, -1, 1), g = tensors(30, -1, 1);
   const auto p0 = joined(p), v0 = joined(v), g0 = joined(g);
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     for (const float momentum : {0.f, 0.9f}) {
       CAPTURE(momentum);
       std::vector<double> p1, v1;
@@ -115,7 +115,7 @@ TEST_CASE("simd optimizers: RMSProp as in Keras 2; NaN in a gradient reaches the
     r1.push_back(double{rho} * r0[i] + (1 - double{rho}) * g0[i] * g0[i]);
     p1.push_back(p0[i] - lr * g0[i] / (std::sqrt(r1[i]) + eps));
   }
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     auto p_out = p, r_out = r;  // in place
     std::vector<simd::RmspropTensor> all;
     for (size_t k = 0; k < kTensors.size(); ++k) {

@@ -22,7 +22,7 @@ const std::vector<int64_t> kLengths = {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 16
 }  // namespace
 
 TEST_CASE("simd random: uniform numbers are those of the scalar Philox, bit for bit") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const int64_t n : kLengths) {
       CAPTURE(n);
       Guarded unit(n), range(n);
@@ -43,7 +43,7 @@ TEST_CASE("simd random: uniform numbers are those of the scalar Philox, bit for 
 }
 
 TEST_CASE("simd random: normal numbers are Box-Muller on pairs of words") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const int64_t n : kLengths) {
       CAPTURE(n);
       std::vector<double> want, shifted;
@@ -76,7 +76,7 @@ TEST_CASE("simd random: the moments of a million normal numbers") {
 }
 
 TEST_CASE("simd random: dropout keeps by the word, scales, and works in place") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const int64_t n : kLengths) {
       for (const float rate : {0.f, 0.25f, 0.9f}) {
         CAPTURE(n);
@@ -110,7 +110,7 @@ TEST_CASE("simd random: dropout keeps by the word, scales, and works in place") 
 TEST_CASE("simd random: the same bits on any number of threads") {
   const int64_t n = 100003;
   const auto x = reals(n, 1);
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     check_same_on_any_threads([&] {
       std::vector<float> out(3 * n);
       simd::random_uniform(out.data(), n, -1.f, 1.f, kSeed, kStream, kStep, isa);

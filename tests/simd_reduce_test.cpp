@@ -44,7 +44,7 @@ void check_sums(const Guarded& out, const Sums& want) {
 }  // namespace
 
 TEST_CASE("simd sums: rows, columns and all of matrices of many shapes") {
-  for_each_isa([](simd::Isa isa) {
+  for_each_isa([](Isa isa) {
     for (const auto [rows, cols] : kMatrices) {
       CAPTURE(rows);
       CAPTURE(cols);
@@ -67,7 +67,7 @@ TEST_CASE(
   const int64_t n = 1 << 20;
   const std::vector<float> x(n, 0.1f);
   const double want = static_cast<double>(0.1f) * n;
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     float sum = kNaN, mean = kNaN;
     simd::sum_all(x.data(), n, 1.f, &sum, isa);
     CHECK(sum == static_cast<float>(want));
@@ -81,7 +81,7 @@ TEST_CASE(
 TEST_CASE("simd sums: the same bits on any number of threads") {
   const int64_t rows = 5003, cols = 100;
   const auto x = reals(rows * cols, 6);
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     check_same_on_any_threads([&] {
       std::vector<float> out(cols + rows + 2);
       simd::sum_rows(x.data(), rows, cols, out.data(), isa);
@@ -98,7 +98,7 @@ TEST_CASE("simd sums: NaN and infinity reach their sum and no other; nothing sum
   auto x = reals(rows * cols, 7);
   x[777 * cols + 3] = kNaN;
   x[999 * cols + 19] = kInf;
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     Guarded by_column(cols), by_row(rows);
     simd::sum_rows(x.data(), rows, cols, by_column.data(), isa);
     simd::sum_cols(x.data(), rows, cols, by_row.data(), isa);

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/simd/isa.h"
+#include "kernels/common/isa.h"
 
 namespace simd_testing {
 
@@ -53,8 +53,8 @@ class Guarded {
 /// Calls test(isa) for every instruction set of this machine.
 template <class Test>
 void for_each_isa(const Test& test) {
-  for (const forger::simd::Isa isa : forger::simd::available_isas()) {
-    const std::string name = forger::simd::isa_name(isa);
+  for (const forger::Isa isa : forger::available_isas()) {
+    const std::string name = forger::isa_name(isa);
     CAPTURE(name);
     test(isa);
   }

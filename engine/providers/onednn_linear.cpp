@@ -24,8 +24,6 @@ std::optional<std::string> declines(const NodeView& v) {
   return Supports(conv2d_shape(v.attributes()));
 }
 
-std::optional<std::string> winograd_supports(const Conv2dShape& s) { return winograd::supports(s); }
-
 /// Kernel objects live as long as the prepared kernel that shares them.
 template <class K>
 PreparedKernel with_bias(std::shared_ptr<K> kernel, bool bias) {
@@ -40,7 +38,7 @@ PreparedKernel with_bias(std::shared_ptr<K> kernel, bool bias) {
 template <class K>
 PreparedKernel convolution(const NodeView& v) {
   const bool bias = v.num_inputs() == 3;
-  return with_bias(std::make_shared<K>(conv2d_shape(v.attributes()), bias, Activation::none, 0.f), bias);
+  return with_bias(std::make_shared<K>(conv2d_shape(v.attributes()), bias), bias);
 }
 
 template <class K>
@@ -64,13 +62,13 @@ constexpr Accuracy kWinograd{.factor = 4, .exact_on_integers = false};
 std::vector<Kernel> linear_kernels() {
   return {
       {"conv2d", "conv2d_few_outputs", declines<direct::supports_forward>, convolution<direct::Conv2d>},
-      {"conv2d", "conv2d_winograd", declines<winograd_supports>, convolution<winograd::Conv2d>, kWinograd},
+      {"conv2d", "conv2d_winograd", declines<winograd::supports>, convolution<winograd::Conv2d>, kWinograd},
       {"conv2d", "conv2d_onednn", declines<onednn::supports>, convolution<onednn::Conv2d>},
       {"conv2d_filter_grad", "conv2d_filter_grad_few_outputs", declines<direct::supports_filter_grad>,
        filter_grad<direct::Conv2dFilterGrad>},
-      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd_supports>, filter_grad<winograd::Conv2dFilterGrad>, kWinograd},
+      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd::supports>, filter_grad<winograd::Conv2dFilterGrad>, kWinograd},
       {"conv2d_filter_grad", "conv2d_filter_grad_onednn", declines<onednn::supports>, filter_grad<onednn::Conv2dFilterGrad>},
-      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd_supports>, convolution<winograd::Conv2dInputGrad>, kWinograd},
+      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd::supports>, convolution<winograd::Conv2dInputGrad>, kWinograd},
       {"conv2d_input_grad", "conv2d_input_grad_onednn", declines<onednn::supports>, convolution<onednn::Conv2dInputGrad>},
       {"matmul", "matmul_onednn", needs_f32, matmul},
   };

@@ -13,21 +13,15 @@ namespace {
 constexpr int64_t kMaxOutputs = 4;  // beyond it a matrix product wins
 
 FewOutputsKernels kernels_for(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx512: return few_outputs_avx512();
-    case Isa::avx2: return few_outputs_avx2();
-#endif
-    default: return few_outputs_baseline();
-  }
+  return for_isa(isa, baseline::few_outputs_kernels, avx2::few_outputs_kernels, avx512::few_outputs_kernels)();
 }
 
 /// Rows and columns that the outputs read, counted from the first row of zeros.
 int64_t padded_height(const Conv2dShape& s) { return (s.P - 1) * s.stride_h + s.R; }
 int64_t padded_width(const Conv2dShape& s) { return (s.Q - 1) * s.stride_w + s.S; }
 
-FewOutputs image(const Conv2dShape& s, Activation activation, float alpha) {
-  return {s.C, s.K, s.R, s.S, s.P, s.Q, s.stride_h, s.stride_w, padded_width(s), s.H, s.W, activation, alpha};
+FewOutputs image(const Conv2dShape& s) {
+  return {s.C, s.K, s.R, s.S, s.P, s.Q, s.stride_h, s.stride_w, padded_width(s), s.H, s.W};
 }
 
 /// The part of x that the outputs read, zeros around it; the borders of `padded` must be zero already.
@@ -56,8 +50,8 @@ std::optional<std::string> supports_filter_grad(const Conv2dShape& s) {
   return std::nullopt;
 }
 
-Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Activation activation, float alpha, Isa isa)
-    : shape_(shape), image_(image(shape, activation, alpha)), kernels_(kernels_for(isa)), bias_(bias),
+Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Isa isa)
+    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), bias_(bias),
       threads_(omp_get_max_threads()) {}
 
 std::size_t Conv2d::workspace_bytes() const {
@@ -80,7 +74,7 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
 }
 
 Conv2dFilterGrad::Conv2dFilterGrad(const Conv2dShape& shape, Isa isa)
-    : shape_(shape), image_(image(shape, Activation::none, 0)), kernels_(kernels_for(isa)), threads_(omp_get_max_threads()) {}
+    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), threads_(omp_get_max_threads()) {}
 
 std::size_t Conv2dFilterGrad::workspace_bytes() const {
   const Conv2dShape& s = shape_;

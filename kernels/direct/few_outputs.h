@@ -18,10 +18,10 @@ namespace forger::direct {
 std::optional<std::string> supports_forward(const Conv2dShape& shape);
 std::optional<std::string> supports_filter_grad(const Conv2dShape& shape);
 
-/// y = activation(conv(x, w) + bias).
+/// y = conv(x, w) + bias.
 class Conv2d {
  public:
-  Conv2d(const Conv2dShape& shape, bool bias, Activation activation, float alpha, Isa isa = best_isa());
+  Conv2d(const Conv2dShape& shape, bool bias, Isa isa = best_isa());
   std::size_t workspace_bytes() const;
   /// x: NHWC, w: KRSC, bias: K (null without one), y: NPQK.
   void run(const float* x, const float* w, const float* bias, float* y, void* workspace) const;

@@ -7,38 +7,27 @@
 
 #include "kernels/common/vec.h"
 
-namespace forger::direct {
+namespace forger::direct::FORGER_ISA {
 namespace {
 
 constexpr int kPixels = 14;  // accumulators; with the filter's vector they fit AVX2's 16 registers
 
-inline float activate(float v, Activation activation, float alpha) {
-  switch (activation) {
-    case Activation::none: return v;
-    case Activation::relu: return v > 0 ? v : 0;
-    case Activation::leaky_relu: return v > 0 ? v : alpha * v;
-    case Activation::tanh: return __builtin_tanhf(v);
-    case Activation::sigmoid: return 1 / (1 + __builtin_expf(-v));
-  }
-  return v;
-}
-
 /// `Pixels` outputs of one row and channel, into y with distance K. x: the first tap of the first of them.
 template <int Pixels>
 void forward_pixels(const FewOutputs& g, const float* x, const float* w, float bias, float* y) {
-  Vec sum[Pixels] = {};
+  VF sum[Pixels] = {};
   const int64_t step = g.stride_w * g.C;
   for (int64_t r = 0; r < g.R; ++r) {
     // The taps of one filter row, and the pixels they meet, both lie one after another in memory: (S x C).
     const float* const x_row = x + r * g.padded_width * g.C;
     const float* const w_row = w + r * g.S * g.C;
-    for (int64_t i = 0; i < g.S * g.C; i += kWidth) {
-      const Vec tap = load(w_row + i);
+    for (int64_t i = 0; i < g.S * g.C; i += kLanes) {
+      const VF tap = load(w_row + i);
 #pragma GCC unroll 14
       for (int j = 0; j < Pixels; ++j) sum[j] += load(x_row + i + j * step) * tap;
     }
   }
-  for (int j = 0; j < Pixels; ++j) y[j * g.K] = activate(sum_lanes(sum[j]) + bias, g.activation, g.alpha);
+  for (int j = 0; j < Pixels; ++j) y[j * g.K] = sum_lanes(sum[j]) + bias;
 }
 
 void forward(const FewOutputs& g, const float* padded_x, const float* w, const float* bias, float* y) {
@@ -57,17 +46,17 @@ void forward(const FewOutputs& g, const float* padded_x, const float* w, const f
   }
 }
 
-/// Gradient of filter row r, channels c .. c + Vecs * kWidth.
+/// Gradient of filter row r, channels c .. c + Vecs * kLanes.
 template <int S, int Vecs>
 void filter_row_grad(const FewOutputs& g, const float* x, const float* dy, int64_t r, float* dw) {
-  Vec sum[S][Vecs] = {};
+  VF sum[S][Vecs] = {};
   const int64_t dy_width = g.W + S - 1;
   for (int64_t h = 0; h < g.H; ++h) {
     const float* dy_row = dy + (h + g.R - 1 - r) * dy_width;
     const float* pixel = x + h * g.W * g.C;
     for (int64_t w = 0; w < g.W; ++w, pixel += g.C, ++dy_row) {
-      Vec value[Vecs];
-      for (int v = 0; v < Vecs; ++v) value[v] = load(pixel + v * kWidth);
+      VF value[Vecs];
+      for (int v = 0; v < Vecs; ++v) value[v] = load(pixel + v * kLanes);
 #pragma GCC unroll 8
       for (int s = 0; s < S; ++s) {
         for (int v = 0; v < Vecs; ++v) sum[s][v] += value[v] * dy_row[S - 1 - s];
@@ -75,20 +64,20 @@ void filter_row_grad(const FewOutputs& g, const float* x, const float* dy, int64
     }
   }
   for (int s = 0; s < S; ++s) {
-    for (int v = 0; v < Vecs; ++v) store(dw + s * g.C + v * kWidth, sum[s][v]);
+    for (int v = 0; v < Vecs; ++v) store(dw + s * g.C + v * kLanes, sum[s][v]);
   }
 }
 
 template <int S>
 void filter_grad_width(const FewOutputs& g, const float* x, const float* padded_dy, float* dw) {
-  constexpr int kVecs = kWidth == 16 ? 2 : 1;  // 2 x 8 accumulators need AVX-512's 32 registers
+  constexpr int kVecs = kLanes == 16 ? 2 : 1;  // 2 x 8 accumulators need AVX-512's 32 registers
   for (int64_t k = 0; k < g.K; ++k) {
     const float* const dy = padded_dy + k * (g.H + g.R - 1) * (g.W + S - 1);
     for (int64_t r = 0; r < g.R; ++r) {
       float* const row = dw + (k * g.R + r) * S * g.C;
       int64_t c = 0;
-      for (; c + kVecs * kWidth <= g.C; c += kVecs * kWidth) filter_row_grad<S, kVecs>(g, x + c, dy, r, row + c);
-      for (; c < g.C; c += kWidth) filter_row_grad<S, 1>(g, x + c, dy, r, row + c);
+      for (; c + kVecs * kLanes <= g.C; c += kVecs * kLanes) filter_row_grad<S, kVecs>(g, x + c, dy, r, row + c);
+      for (; c < g.C; c += kLanes) filter_row_grad<S, 1>(g, x + c, dy, r, row + c);
     }
   }
 }
@@ -103,9 +92,6 @@ void filter_grad(const FewOutputs& g, const float* x, const float* padded_dy, fl
 
 }  // namespace
 
-#define FORGER_JOIN2(a, b) a##b
-#define FORGER_JOIN(a, b) FORGER_JOIN2(a, b)
+FewOutputsKernels few_outputs_kernels() { return {forward, filter_grad}; }
 
-FewOutputsKernels FORGER_JOIN(few_outputs_, FORGER_ISA)() { return {forward, filter_grad}; }
-
-}  // namespace forger::direct
+}  // namespace forger::direct::FORGER_ISA

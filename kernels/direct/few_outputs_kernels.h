@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "kernels/common/activation.h"
-
 namespace forger::direct {
 
 /// One image of a convolution with few output channels; C is a multiple of 16.
@@ -12,8 +10,6 @@ struct FewOutputs {
   int64_t C, K, R, S, P, Q, stride_h, stride_w;
   int64_t padded_width;  // pixels in a row of the padded operand
   int64_t H, W;          // the unpadded input
-  Activation activation;
-  float alpha;
 };
 
 /// y (P x Q x K) from x, padded with zeros so that no tap falls outside it. w: KRSC; bias: K or null.
@@ -30,8 +26,14 @@ struct FewOutputsKernels {
 
 constexpr int kMaxFilterWidth = 8;  // of filter_grad
 
-FewOutputsKernels few_outputs_baseline();
-FewOutputsKernels few_outputs_avx2();
-FewOutputsKernels few_outputs_avx512();
+namespace baseline {
+FewOutputsKernels few_outputs_kernels();
+}
+namespace avx2 {
+FewOutputsKernels few_outputs_kernels();
+}
+namespace avx512 {
+FewOutputsKernels few_outputs_kernels();
+}
 
 }  // namespace forger::direct

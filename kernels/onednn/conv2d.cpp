@@ -1,7 +1,5 @@
 #include "kernels/onednn/conv2d.h"
 
-#include <cmath>
-
 #include "kernels/common/errors.h"
 
 namespace forger::onednn {
@@ -18,17 +16,6 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Primitive& p, const
           attr, p.engine()};
 }
 
-float activate(float v, Activation activation, float alpha) {
-  switch (activation) {
-    case Activation::none: return v;
-    case Activation::relu: return v > 0 ? v : 0;
-    case Activation::leaky_relu: return v > 0 ? v : alpha * v;
-    case Activation::tanh: return std::tanh(v);
-    case Activation::sigmoid: return 1 / (1 + std::exp(-v));
-  }
-  return v;
-}
-
 }  // namespace
 
 std::optional<std::string> supports(const Conv2dShape& s) {
@@ -41,13 +28,9 @@ std::optional<std::string> supports(const Conv2dShape& s) {
   return std::nullopt;
 }
 
-Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Activation activation, float alpha) : bias_(bias) {
+Conv2d::Conv2d(const Conv2dShape& shape, bool bias) : bias_(bias) {
   const Conv2dDescs d(shape);
-  auto attr = Primitive::attributes();
-  dnnl::post_ops ops;
-  append_activation(ops, activation, alpha);
-  attr.set_post_ops(ops);
-  const auto pd = forward_desc(primitive_, d, bias, attr);
+  const auto pd = forward_desc(primitive_, d, bias, Primitive::attributes());
   primitive_.set(dnnl::convolution_forward(pd), pd.scratchpad_desc());
   primitive_.add_argument(DNNL_ARG_SRC, d.x);
   primitive_.add_argument(DNNL_ARG_DST, d.y);
@@ -63,8 +46,7 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
   primitive_.run(workspace);
 }
 
-Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias, Activation activation, float alpha)
-    : shape_(shape), bias_(bias), activation_(activation), alpha_(alpha) {
+Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias) : shape_(shape), bias_(bias) {
   const Conv2dDescs d(shape);
   const auto attr = Primitive::attributes();
   const dnnl::convolution_backward_data::primitive_desc pd(
@@ -81,18 +63,13 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
   primitive_.bind_reordered(DNNL_ARG_WEIGHTS, w);
   primitive_.bind(DNNL_ARG_DIFF_SRC, dx);
   primitive_.run(workspace);
-  if (!bias_ && activation_ == Activation::none) return;
-  // oneDNN's backward-data primitives take neither bias nor activation; its deconvolution adds them just like this.
+  if (!bias_) return;
+  // oneDNN's backward-data primitives take no bias; its deconvolution adds it just like this.
   const int64_t pixels = shape_.N * shape_.H * shape_.W, channels = shape_.C;
 #pragma omp parallel for
   for (int64_t i = 0; i < pixels; ++i) {
     float* const pixel = dx + i * channels;  // (C)
-    if (bias_) {
-      for (int64_t c = 0; c < channels; ++c) pixel[c] += bias[c];
-    }
-    if (activation_ != Activation::none) {
-      for (int64_t c = 0; c < channels; ++c) pixel[c] = activate(pixel[c], activation_, alpha_);
-    }
+    for (int64_t c = 0; c < channels; ++c) pixel[c] += bias[c];
   }
 }
 

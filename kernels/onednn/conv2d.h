@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 
-#include "kernels/common/activation.h"
 #include "kernels/common/conv2d_shape.h"
 #include "kernels/onednn/primitive.h"
 
@@ -18,10 +17,10 @@ namespace forger::onednn {
 /// Why oneDNN declines this convolution (in every direction), or nothing.
 std::optional<std::string> supports(const Conv2dShape& shape);
 
-/// y = activation(conv(x, w) + bias).
+/// y = conv(x, w) + bias.
 class Conv2d {
  public:
-  Conv2d(const Conv2dShape& shape, bool bias, Activation activation, float alpha);
+  Conv2d(const Conv2dShape& shape, bool bias);
   std::size_t workspace_bytes() const { return primitive_.workspace_bytes(); }
   /// x: NHWC, w: KRSC, bias: K (null without one), y: NPQK.
   void run(const float* x, const float* w, const float* bias, float* y, void* workspace);
@@ -31,10 +30,10 @@ class Conv2d {
   bool bias_;
 };
 
-/// dx = activation(gradient of conv with respect to its input + bias): a transposed convolution of dy.
+/// dx = gradient of conv with respect to its input + bias: a transposed convolution of dy.
 class Conv2dInputGrad {
  public:
-  Conv2dInputGrad(const Conv2dShape& shape, bool bias, Activation activation, float alpha);
+  Conv2dInputGrad(const Conv2dShape& shape, bool bias);
   std::size_t workspace_bytes() const { return primitive_.workspace_bytes(); }
   /// dy: NPQK, w: KRSC, bias: C (null without one), dx: NHWC.
   void run(const float* dy, const float* w, const float* bias, float* dx, void* workspace);
@@ -43,8 +42,6 @@ class Conv2dInputGrad {
   Primitive primitive_;
   Conv2dShape shape_;
   bool bias_;
-  Activation activation_;
-  float alpha_;
 };
 
 /// dw = gradient of conv with respect to its filter, summed over the batch.

@@ -73,14 +73,4 @@ void Primitive::run(void* workspace) {
   stream_.wait();
 }
 
-void append_activation(dnnl::post_ops& ops, Activation activation, float alpha) {
-  switch (activation) {
-    case Activation::none: break;
-    case Activation::relu: ops.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, 0.f, 0.f); break;
-    case Activation::leaky_relu: ops.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, alpha, 0.f); break;
-    case Activation::tanh: ops.append_eltwise(1.f, dnnl::algorithm::eltwise_tanh, 0.f, 0.f); break;
-    case Activation::sigmoid: ops.append_eltwise(1.f, dnnl::algorithm::eltwise_logistic, 0.f, 0.f); break;
-  }
-}
-
 }  // namespace forger::onednn

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <unordered_map>
 
-#include "kernels/common/activation.h"
 #include "kernels/common/conv2d_shape.h"
 
 namespace forger::onednn {
@@ -62,8 +61,5 @@ class Primitive {
   bool reorders_ = false, is_output_ = false;
   std::size_t filter_bytes_ = 0, scratchpad_bytes_ = 0;
 };
-
-/// oneDNN's post-operation for an activation, appended to `ops` (nothing for none).
-void append_activation(dnnl::post_ops& ops, Activation activation, float alpha);
 
 }  // namespace forger::onednn

@@ -60,10 +60,9 @@ std::vector<Moments> channel_moments(const float* x, const WideRows& wide, const
 }
 
 void normalize(const float* x, float* y, const WideRows& wide, const std::vector<float>& mean,
-               const std::vector<float>& scale, const std::vector<float>& beta, Activation activation,
-               float alpha, const Leaf& kernels) {
+               const std::vector<float>& scale, const std::vector<float>& beta, const Leaf& kernels) {
   const auto mean_w = tile(mean, wide), scale_w = tile(scale, wide), beta_w = tile(beta, wide);
-  const NormalizeColumns by = {mean_w.data(), scale_w.data(), beta_w.data(), activation, alpha};
+  const NormalizeColumns by = {mean_w.data(), scale_w.data(), beta_w.data()};
   const Split chunks = split(wide.rows, wide.width);
   parallel_for(chunks.pieces, [&](int64_t i) {
     const int64_t at = chunks.begin(i) * wide.width;
@@ -96,7 +95,7 @@ void batch_norm_training(const BatchNormTraining& p, Isa isa) {
         static_cast<float>(momentum * p.running_mean[c] + (1 - momentum) * channels[c].mean);
     p.new_running_var[c] = static_cast<float>(momentum * p.running_var[c] + (1 - momentum) * unbiased);
   }
-  normalize(p.x, p.y, wide, mean, scale, {p.beta, p.beta + p.C}, p.activation, p.alpha, kernels);
+  normalize(p.x, p.y, wide, mean, scale, {p.beta, p.beta + p.C}, kernels);
 }
 
 void batch_norm_inference(const BatchNormInference& p, Isa isa) {
@@ -105,8 +104,7 @@ void batch_norm_inference(const BatchNormInference& p, Isa isa) {
   for (int64_t c = 0; c < p.C; ++c) {
     scale[c] = static_cast<float>(p.gamma[c] / std::sqrt(static_cast<double>(p.var[c]) + p.eps));
   }
-  normalize(p.x, p.y, widen(p.M, p.C), {p.mean, p.mean + p.C}, scale, {p.beta, p.beta + p.C}, p.activation,
-            p.alpha, leaf(isa));
+  normalize(p.x, p.y, widen(p.M, p.C), {p.mean, p.mean + p.C}, scale, {p.beta, p.beta + p.C}, leaf(isa));
 }
 
 void batch_norm_backward(const BatchNormBackward& p, Isa isa) {

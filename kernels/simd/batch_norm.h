@@ -7,12 +7,11 @@
 
 #include <cstdint>
 
-#include "kernels/common/activation.h"
-#include "kernels/simd/isa.h"
+#include "kernels/common/isa.h"
 
 namespace forger::simd {
 
-/// y = activation(gamma * (x - mean) * inv_std + beta), inv_std = 1 / sqrt(var + eps), with the batch's mean
+/// y = gamma * (x - mean) * inv_std + beta, inv_std = 1 / sqrt(var + eps), with the batch's mean
 /// and biased variance;
 ///   new_running_mean = momentum * running_mean + (1 - momentum) * mean
 ///   new_running_var  = momentum * running_var  + (1 - momentum) * var * M / (M - 1)     (M = 1: var)
@@ -23,8 +22,6 @@ struct BatchNormTraining {
   const float *gamma = nullptr, *beta = nullptr;                // [C]
   const float *running_mean = nullptr, *running_var = nullptr;  // [C]
   float eps = 0, momentum = 0;
-  Activation activation = Activation::none;
-  float alpha = 0.f;                                              // leaky_relu's slope
   float* y = nullptr;                                             // [M, C]
   float *mean = nullptr, *inv_std = nullptr;                      // [C], for the backward pass
   float *new_running_mean = nullptr, *new_running_var = nullptr;  // [C]
@@ -32,19 +29,17 @@ struct BatchNormTraining {
 /// Throws ShapeError unless M and C are at least 1.
 void batch_norm_training(const BatchNormTraining& p, Isa isa = best_isa());
 
-/// y = activation(gamma * (x - mean) / sqrt(var + eps) + beta), with the running statistics. y may be x.
+/// y = gamma * (x - mean) / sqrt(var + eps) + beta, with the running statistics. y may be x.
 struct BatchNormInference {
   int64_t M = 0, C = 0;
   const float* x = nullptr;                                                        // [M, C]
   const float *gamma = nullptr, *beta = nullptr, *mean = nullptr, *var = nullptr;  // [C]
   float eps = 0;
-  Activation activation = Activation::none;
-  float alpha = 0.f;
   float* y = nullptr;  // [M, C]
 };
 void batch_norm_inference(const BatchNormInference& p, Isa isa = best_isa());
 
-/// The gradient of batch_norm_training without activation:
+/// The gradient of batch_norm_training:
 ///   dbeta = sum of dy, dgamma = sum of dy * xhat, with xhat = (x - mean) * inv_std
 ///   dx = gamma * inv_std * (dy - dbeta / M - xhat * dgamma / M)
 /// dx may be dy (or x).

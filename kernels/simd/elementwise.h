@@ -4,7 +4,7 @@
 #include <span>
 
 #include "kernels/common/elementwise.h"
-#include "kernels/simd/isa.h"
+#include "kernels/common/isa.h"
 
 namespace forger::simd {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/simd/isa.h"
+#include "kernels/common/isa.h"
 
 namespace forger::simd {
 

@@ -18,20 +18,20 @@
 
 #include "kernels/common/vec.h"
 
-namespace forger::winograd {
+namespace forger::winograd::FORGER_ISA {
 namespace {
 
 /// F(3, 4): 6 multiplications for 12; in two dimensions 36 for 144.
 struct F34 {
   static constexpr int kTaps = 4, kTile = 6;
 
-  static inline __attribute__((always_inline)) void input(const Vec* d, Vec* v) {  // B^T
+  static FORGER_INLINE void input(const VF* d, VF* v) {  // B^T
     // Polynomials in the tile's position x: q = x^2 - 1.5 x - 1 has the roots 2 and -1/2.
-    const Vec q0 = d[2] - 1.5f * d[1] - d[0];
-    const Vec q1 = d[3] - 1.5f * d[2] - d[1];
-    const Vec q2 = d[4] - 1.5f * d[3] - d[2];
-    const Vec q3 = d[5] - 1.5f * d[4] - d[3];
-    const Vec even = d[4] - d[2], odd = d[3] - d[1];
+    const VF q0 = d[2] - 1.5f * d[1] - d[0];
+    const VF q1 = d[3] - 1.5f * d[2] - d[1];
+    const VF q2 = d[4] - 1.5f * d[3] - d[2];
+    const VF q3 = d[5] - 1.5f * d[4] - d[3];
+    const VF even = d[4] - d[2], odd = d[3] - d[1];
     v[0] = q2 - q0;          // (x^2 - 1) q
     v[1] = q2 + q1;          // x (x + 1) q
     v[2] = q2 - q1;          // x (x - 1) q
@@ -40,8 +40,8 @@ struct F34 {
     v[5] = q3 - q1;          // x (x^2 - 1) q
   }
 
-  static inline __attribute__((always_inline)) void filter(const Vec* g, Vec* u) {  // G: g's polynomial at each point, over the product of differences
-    const Vec even = g[0] + g[2], odd = g[1] + g[3];
+  static FORGER_INLINE void filter(const VF* g, VF* u) {  // G: g's polynomial at each point, over the product of differences
+    const VF even = g[0] + g[2], odd = g[1] + g[3];
     u[0] = g[0];
     u[1] = (-1.f / 3) * (even + odd);
     u[2] = (1.f / 3) * (even - odd);
@@ -50,23 +50,23 @@ struct F34 {
     u[5] = g[3];
   }
 
-  static inline __attribute__((always_inline)) void filter_grad(const Vec* u, Vec* g) {  // G^T
-    const Vec a = (-1.f / 3) * u[1], b = (1.f / 3) * u[2], c = (1.f / 15) * u[3], d = (-16.f / 15) * u[4];
+  static FORGER_INLINE void filter_grad(const VF* u, VF* g) {  // G^T
+    const VF a = (-1.f / 3) * u[1], b = (1.f / 3) * u[2], c = (1.f / 15) * u[3], d = (-16.f / 15) * u[4];
     g[0] = u[0] + (a + b) + (c + d);
     g[1] = (a - b) + (2.f * c - 0.5f * d);
     g[2] = (a + b) + (4.f * c + 0.25f * d);
     g[3] = (a - b) + (8.f * c - 0.125f * d) + u[5];
   }
 
-  static inline __attribute__((always_inline)) void output(const Vec* m, Vec* y) {  // A^T: powers of the points
-    const Vec sum = m[1] + m[2];
+  static FORGER_INLINE void output(const VF* m, VF* y) {  // A^T: powers of the points
+    const VF sum = m[1] + m[2];
     y[0] = m[0] + sum + (m[3] + m[4]);
     y[1] = (m[1] - m[2]) + (2.f * m[3] - 0.5f * m[4]);
     y[2] = sum + (4.f * m[3] + 0.25f * m[4]) + m[5];
   }
 
-  static inline __attribute__((always_inline)) void output_grad(const Vec* y, Vec* m) {  // A
-    const Vec even = y[0] + y[2];
+  static FORGER_INLINE void output_grad(const VF* y, VF* m) {  // A
+    const VF even = y[0] + y[2];
     m[0] = y[0];
     m[1] = even + y[1];
     m[2] = even - y[1];
@@ -80,32 +80,32 @@ struct F34 {
 struct F32 {
   static constexpr int kTaps = 2, kTile = 4;
 
-  static inline __attribute__((always_inline)) void input(const Vec* d, Vec* v) {
+  static FORGER_INLINE void input(const VF* d, VF* v) {
     v[0] = d[0] - d[2];
     v[1] = d[2] + d[1];
     v[2] = d[2] - d[1];
     v[3] = d[3] - d[1];
   }
 
-  static inline __attribute__((always_inline)) void filter(const Vec* g, Vec* u) {
+  static FORGER_INLINE void filter(const VF* g, VF* u) {
     u[0] = g[0];
     u[1] = 0.5f * (g[0] + g[1]);
     u[2] = 0.5f * (g[0] - g[1]);
     u[3] = g[1];
   }
 
-  static inline __attribute__((always_inline)) void filter_grad(const Vec* u, Vec* g) {
+  static FORGER_INLINE void filter_grad(const VF* u, VF* g) {
     g[0] = u[0] + 0.5f * (u[1] + u[2]);
     g[1] = 0.5f * (u[1] - u[2]) + u[3];
   }
 
-  static inline __attribute__((always_inline)) void output(const Vec* m, Vec* y) {
+  static FORGER_INLINE void output(const VF* m, VF* y) {
     y[0] = m[0] + (m[1] + m[2]);
     y[1] = m[1] - m[2];
     y[2] = (m[1] + m[2]) + m[3];
   }
 
-  static inline __attribute__((always_inline)) void output_grad(const Vec* y, Vec* m) {
+  static FORGER_INLINE void output_grad(const VF* y, VF* m) {
     m[0] = y[0];
     m[1] = (y[0] + y[2]) + y[1];
     m[2] = (y[0] + y[2]) - y[1];
@@ -115,19 +115,19 @@ struct F32 {
 
 /// Applies a transform In -> Out to the columns, then to the rows, of an In x In square: `load(i, j)` gives its elements
 /// and `store(i, j, v)` takes the result's. Only the half-transformed square goes through memory.
-template <int In, int Out, void Transform(const Vec*, Vec*), class Load, class Store>
-inline __attribute__((always_inline)) void apply_2d(Load load, Store store) {
-  Vec half[In][Out];  // half[column][transformed row]
+template <int In, int Out, void Transform(const VF*, VF*), class Load, class Store>
+FORGER_INLINE void apply_2d(Load load, Store store) {
+  VF half[In][Out];  // half[column][transformed row]
 #pragma GCC unroll 6
   for (int j = 0; j < In; ++j) {
-    Vec column[In];
+    VF column[In];
 #pragma GCC unroll 6
     for (int i = 0; i < In; ++i) column[i] = load(i, j);
     Transform(column, half[j]);
   }
 #pragma GCC unroll 6
   for (int i = 0; i < Out; ++i) {
-    Vec row[In], out[Out];
+    VF row[In], out[Out];
 #pragma GCC unroll 6
     for (int j = 0; j < In; ++j) row[j] = half[j][i];
     Transform(row, out);
@@ -137,4 +137,4 @@ inline __attribute__((always_inline)) void apply_2d(Load load, Store store) {
 }
 
 }  // namespace
-}  // namespace forger::winograd
+}  // namespace forger::winograd::FORGER_ISA

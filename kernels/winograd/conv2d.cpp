@@ -19,13 +19,7 @@ constexpr int64_t kGradBlockBytes = 3 << 20;
 constexpr int64_t kSkew = 16;
 
 const WinogradKernels& kernels_for(Isa isa) {
-  switch (isa) {
-#if defined(__x86_64__)
-    case Isa::avx512: return winograd_avx512();
-    case Isa::avx2: return winograd_avx2();
-#endif
-    default: return winograd_baseline();
-  }
+  return for_isa(isa, baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels)();
 }
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -175,17 +169,16 @@ Block filter_grad_block(const Plan& p) {
 
 }  // namespace
 
-std::optional<std::string> computes(const Conv2dShape& s, Activation activation) {
+std::optional<std::string> computes(const Conv2dShape& s) {
   if (s.R != s.S || s.stride_h != s.stride_w) return "filter or stride is not square";
   if (s.R != 4 * s.stride_h && s.R != 2 * s.stride_h) return "filter is not 2 or 4 times the stride";
   if (s.C % 16 != 0 || s.K % 16 != 0) return fmt::format("channels {} -> {}, not multiples of 16", s.C, s.K);
   if (s.pad_top < 0 || s.pad_left < 0) return "negative padding";
-  if (activation == Activation::tanh || activation == Activation::sigmoid) return "activation is neither relu nor leaky_relu";
   return std::nullopt;
 }
 
-std::optional<std::string> supports(const Conv2dShape& s, Activation activation) {
-  if (auto reason = computes(s, activation)) return reason;
+std::optional<std::string> supports(const Conv2dShape& s) {
+  if (auto reason = computes(s)) return reason;
   const int64_t products = s.R == 4 * s.stride_h ? 36 * s.stride_h * s.stride_h : 16 * s.stride_h * s.stride_h;
   const TileGrid grid = output_grid(s);
   const int64_t direct = inside_taps(s.P, s.stride_h, s.pad_top, s.R, s.H) * inside_taps(s.Q, s.stride_w, s.pad_left, s.S, s.W);
@@ -200,8 +193,7 @@ Plan::Plan(const Conv2dShape& s, Isa isa)
       taps(static_cast<int>(s.R / s.stride_h)), tile(taps + kOutputs - 1), threads(omp_get_max_threads()),
       step(s.stride_h) {}
 
-Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Activation activation, float alpha, Isa isa)
-    : plan_(shape, isa), bias_(bias), activation_(activation), alpha_(alpha) {}
+Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Isa isa) : plan_(shape, isa), bias_(bias) {}
 
 std::size_t Conv2d::workspace_bytes() const {
   return Workspace(plan_, plan_.phases() * plan_.shape.C, plan_.shape.K, forward_block(plan_)).bytes(plan_.threads);
@@ -217,7 +209,6 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
   float* const zeros = static_cast<float*>(workspace);
   float* const u = zeros + parts.zeros;
   std::memset(zeros, 0, parts.zeros * sizeof(float));
-  const Epilogue epilogue{bias_ ? bias : nullptr, activation_, alpha_};
 #pragma omp parallel num_threads(p.threads)
   {
     float* const v = u + parts.filter + omp_get_thread_num() * (parts.v + parts.m);
@@ -232,14 +223,13 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
         const auto at = grid[first + t];
         float* pixels[kOutputs * kOutputs];
         find_pixels<float>(y + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs, nullptr, pixels);
-        p.tiles->output(m + t * s.K, block.b_stride, s.K, epilogue, pixels);
+        p.tiles->output(m + t * s.K, block.b_stride, s.K, bias_ ? bias : nullptr, pixels);
       }
     }
   }
 }
 
-Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias, Activation activation, float alpha, Isa isa)
-    : plan_(shape, isa), bias_(bias), activation_(activation), alpha_(alpha) {}
+Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias, Isa isa) : plan_(shape, isa), bias_(bias) {}
 
 std::size_t Conv2dInputGrad::workspace_bytes() const {
   return Workspace(plan_, plan_.shape.K, plan_.phases() * plan_.shape.C, input_grad_block(plan_)).bytes(plan_.threads);
@@ -257,7 +247,6 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
   float* const zeros = static_cast<float*>(workspace);
   float* const u = zeros + parts.zeros;
   std::memset(zeros, 0, parts.zeros * sizeof(float));
-  const Epilogue epilogue{bias_ ? bias : nullptr, activation_, alpha_};
   const int64_t first_h = s.pad_top / p.step, first_w = s.pad_left / p.step;
 #pragma omp parallel num_threads(p.threads)
   {
@@ -282,7 +271,7 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
           find_pixels<float>(dx + at.image * s.H * s.W * s.C, s.H, s.W, s.C,
                              p.step * (first_h + at.h) + phase / p.step - s.pad_top,
                              p.step * (first_w + at.w) + phase % p.step - s.pad_left, p.step, kOutputs, nullptr, pixels);
-          p.tiles->output(m + t * columns + phase * s.C, block.b_stride, s.C, epilogue, pixels);
+          p.tiles->output(m + t * columns + phase * s.C, block.b_stride, s.C, bias_ ? bias : nullptr, pixels);
         }
       }
     }

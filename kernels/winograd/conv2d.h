@@ -18,11 +18,11 @@
 
 namespace forger::winograd {
 
-/// Why these kernels cannot compute a convolution with that epilogue, or nothing.
-std::optional<std::string> computes(const Conv2dShape& shape, Activation activation = Activation::none);
+/// Why these kernels cannot compute a convolution, or nothing.
+std::optional<std::string> computes(const Conv2dShape& shape);
 
 /// Why they decline it: cannot compute it, or a direct kernel is likely to be faster.
-std::optional<std::string> supports(const Conv2dShape& shape, Activation activation = Activation::none);
+std::optional<std::string> supports(const Conv2dShape& shape);
 
 /// What the three directions share: the split into phases and tiles.
 struct Plan {
@@ -37,10 +37,10 @@ struct Plan {
   int64_t step;
 };
 
-/// y = activation(conv(x, w) + bias).
+/// y = conv(x, w) + bias.
 class Conv2d {
  public:
-  Conv2d(const Conv2dShape& shape, bool bias, Activation activation, float alpha, Isa isa = best_isa());
+  Conv2d(const Conv2dShape& shape, bool bias, Isa isa = best_isa());
   std::size_t workspace_bytes() const;
   /// x: NHWC, w: KRSC, bias: K (null without one), y: NPQK.
   void run(const float* x, const float* w, const float* bias, float* y, void* workspace) const;
@@ -48,14 +48,12 @@ class Conv2d {
  private:
   Plan plan_;
   bool bias_;
-  Activation activation_;
-  float alpha_;
 };
 
-/// dx = activation(gradient of conv with respect to its input + bias): a transposed convolution of dy.
+/// dx = gradient of conv with respect to its input + bias: a transposed convolution of dy.
 class Conv2dInputGrad {
  public:
-  Conv2dInputGrad(const Conv2dShape& shape, bool bias, Activation activation, float alpha, Isa isa = best_isa());
+  Conv2dInputGrad(const Conv2dShape& shape, bool bias, Isa isa = best_isa());
   std::size_t workspace_bytes() const;
   /// dy: NPQK, w: KRSC, bias: C (null without one), dx: NHWC.
   void run(const float* dy, const float* w, const float* bias, float* dx, void* workspace) const;
@@ -63,8 +61,6 @@ class Conv2dInputGrad {
  private:
   Plan plan_;
   bool bias_;
-  Activation activation_;
-  float alpha_;
 };
 
 /// dw = gradient of conv with respect to its filter, summed over the batch.

@@ -6,25 +6,16 @@
 
 #include <cstdint>
 
-#include "kernels/common/activation.h"
-
 namespace forger::winograd {
 
 constexpr int kOutputs = 3;  // of a tile, in each dimension
-
-/// What follows the last transform of an output pixel.
-struct Epilogue {
-  const float* bias;  // one per channel, or null
-  Activation activation;
-  float alpha;
-};
 
 /// Transforms of one tile, all its channels (a multiple of 16).
 struct TileKernels {
   /// v = B^T d B. pixels: tile x tile pointers, to zeros where outside the image.
   void (*input)(const float* const* pixels, int64_t channels, float* v, int64_t stride);
-  /// y = A^T m A, with the epilogue. pixels: 3 x 3 pointers, null where outside the image.
-  void (*output)(const float* m, int64_t stride, int64_t channels, const Epilogue& epilogue, float* const* pixels);
+  /// y = A^T m A + bias (one per channel, or null). pixels: 3 x 3 pointers, null where outside the image.
+  void (*output)(const float* m, int64_t stride, int64_t channels, const float* bias, float* const* pixels);
   /// m = A y A^T. pixels: 3 x 3 pointers, to zeros where outside the image.
   void (*output_grad)(const float* const* pixels, int64_t channels, float* m, int64_t stride);
   /// u = G g G^T for one vector. taps: taps x taps pointers; lane i of each is taps[t][i * lane_stride].
@@ -49,8 +40,14 @@ struct WinogradKernels {
   int vector_width, panel_width;
 };
 
-const WinogradKernels& winograd_baseline();
-const WinogradKernels& winograd_avx2();
-const WinogradKernels& winograd_avx512();
+namespace baseline {
+const WinogradKernels& winograd_kernels();
+}
+namespace avx2 {
+const WinogradKernels& winograd_kernels();
+}
+namespace avx512 {
+const WinogradKernels& winograd_kernels();
+}
 
 }  // namespace forger::winograd

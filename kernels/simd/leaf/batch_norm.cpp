@@ -1,7 +1,6 @@
 // The inner loops of batch norm over rows of channels. Per-channel numbers are padded arrays, read from
 // cache.
 #include "kernels/simd/leaf/columns.h"
-#include "kernels/simd/leaf/math.h"
 #include "kernels/simd/leaf/parts.h"
 
 namespace forger::simd::FORGER_ISA {
@@ -59,32 +58,14 @@ void moments(const float* x, int64_t rows, int64_t cols, int64_t block_rows, con
   }
 }
 
-template <class Activate>
-FORGER_INLINE void normalize_rows(const float* x, float* y, int64_t rows, int64_t cols,
-                                  const NormalizeColumns& by, const Activate& activate) {
+void normalize(const float* x, float* y, int64_t rows, int64_t cols, const NormalizeColumns& by) {
   const float *mean = by.mean, *scale = by.scale, *beta = by.beta;
   for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
     for_lanes(
         cols, [&](int64_t c, int64_t count) __attribute__((always_inline)) {
           const VF centred = load(x + c, count) - load(mean + c);
-          store(y + c, activate(fma(centred, load(scale + c), load(beta + c))), count);
+          store(y + c, fma(centred, load(scale + c), load(beta + c)), count);
         });
-  }
-}
-
-void normalize(const float* x, float* y, int64_t rows, int64_t cols, const NormalizeColumns& by) {
-  const float alpha = by.alpha;
-  switch (by.activation) {
-    case Activation::none:
-      return normalize_rows(x, y, rows, cols, by, [](VF v) { return v; });
-    case Activation::relu:
-      return normalize_rows(x, y, rows, cols, by, [](VF v) { return relu(v); });
-    case Activation::leaky_relu:
-      return normalize_rows(x, y, rows, cols, by, [alpha](VF v) { return v > 0.f ? v : alpha * v; });
-    case Activation::tanh:
-      return normalize_rows(x, y, rows, cols, by, [](VF v) { return tanh(v); });
-    case Activation::sigmoid:
-      return normalize_rows(x, y, rows, cols, by, [](VF v) { return sigmoid(v); });
   }
 }
 

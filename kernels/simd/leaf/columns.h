@@ -1,7 +1,7 @@
 // Sums over the rows of a matrix, one per column.
 #pragma once
 
-#include "kernels/simd/leaf/vec.h"
+#include "kernels/common/vec.h"
 
 namespace forger::simd::FORGER_ISA {
 namespace {

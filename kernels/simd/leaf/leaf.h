@@ -1,16 +1,16 @@
 // The table between the kernels (threads, checks, splitting; compiled once) and their leaves (the vectorised
 // inner loops on one thread; compiled once per instruction set).
 //
-// Only plain structs here: a member function or a std:: template used by a leaf would be emitted by each of
-// the three compilations under one name, the linker would keep any one of them, and a CPU without AVX-512
-// could be handed AVX-512 code.
+// Only plain structs here, no inline functions: kernels/common/vec.h says why.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/common/activation.h"
 #include "kernels/common/elementwise.h"
-#include "kernels/simd/isa.h"
+
+namespace forger {
+enum class Isa;  // kernels/common/isa.h
+}
 
 namespace forger::simd {
 
@@ -46,11 +46,9 @@ struct TapePlan {
 // --- batch norm
 // ------------------------------------------------------------------------------------------------
 
-/// Padded per-column numbers of y = activation((x - mean) * scale + beta).
+/// Padded per-column numbers of y = (x - mean) * scale + beta.
 struct NormalizeColumns {
   const float *mean, *scale, *beta;
-  Activation activation;
-  float alpha;  // leaky_relu's slope
 };
 
 /// Padded per-column numbers of dx = dy * scale + (x - mean) * slope + offset.

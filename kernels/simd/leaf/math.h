@@ -8,7 +8,7 @@
 // Polynomials: Cephes (S. Moshier), single precision, unless noted.
 #pragma once
 
-#include "kernels/simd/leaf/vec.h"
+#include "kernels/common/vec.h"
 
 namespace forger::simd::FORGER_ISA {
 namespace {

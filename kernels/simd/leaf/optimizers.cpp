@@ -1,6 +1,6 @@
 // The update rules of the optimizers, one pass over a tensor and its moments.
 #include "kernels/simd/leaf/parts.h"
-#include "kernels/simd/leaf/vec.h"
+#include "kernels/common/vec.h"
 
 namespace forger::simd::FORGER_ISA {
 namespace {
