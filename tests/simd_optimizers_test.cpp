@@ -131,7 +131,7 @@ TEST_CASE("simd optimizers: RMSProp as in Keras 2; NaN in a gradient reaches the
 
 TEST_CASE("simd optimizers: 1 - beta2 and 1 - rho are rounded once: 1 - 0.999f would be off by 1.3e-5") {
   const float zero = 0, one = 1;
-  for_each_isa([&](simd::Isa isa) {
+  for_each_isa([&](Isa isa) {
     float p = 0, m = 0, v = 0;
     simd::adam(std::vector<simd::AdamTensor>{{1, &zero, &zero, &zero, &one, &p, &m, &v}}, {.beta1 = 0.9, .beta2 = 0.999},
                1, isa);
