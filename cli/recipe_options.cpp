@@ -30,7 +30,7 @@ std::string find_data_folder(const std::string& folder) {
 
 }  // namespace
 
-RecipeFlags::RecipeFlags(CLI::App& command) : command_(command) {
+RecipeFlags::RecipeFlags(CLI::App& command) {
   for (const Recipe& recipe : all_recipes()) {
     for (const Option& o : recipe.defaults.options()) {
       if (flags_.contains(o.name)) continue;
@@ -38,18 +38,9 @@ RecipeFlags::RecipeFlags(CLI::App& command) : command_(command) {
       flags_[o.name] = {command.add_option("--" + o.name, *text, o.help)->group("Recipe options"), text};
     }
   }
-  command.allow_extras();
 }
 
 GivenOptions RecipeFlags::given() const {
-  if (const auto extras = command_.remaining(); !extras.empty()) {
-    const std::string& argument = extras.front();
-    if (!argument.starts_with("--")) fail<ConfigError>("'{}' is not understood", argument);
-    std::vector<std::string> names;
-    for (const auto& [name, flag] : flags_) names.push_back("--" + name);
-    const std::string flag = argument.substr(0, argument.find('='));
-    fail<ConfigError>("there is no flag '{}'; did you mean '{}'?", flag, nearest_name(flag, names));
-  }
   GivenOptions options;
   for (const auto& [name, flag] : flags_) {
     if (flag.option->count() > 0) options.emplace_back(name, *flag.text);

@@ -20,7 +20,7 @@ class RecipeFlags {
  public:
   explicit RecipeFlags(CLI::App& command);
 
-  /// What was given. Throws ConfigError, with the nearest flag, for arguments that are none.
+  /// What was given.
   GivenOptions given() const;
 
  private:
@@ -28,7 +28,6 @@ class RecipeFlags {
     CLI::Option* option;
     std::shared_ptr<std::string> text;
   };
-  CLI::App& command_;
   std::map<std::string, Flag> flags_;
 };
 
