@@ -8,6 +8,8 @@
 
 namespace {
 
+using namespace forger;
+
 constexpr int kFailed = 1, kWrongInput = 2, kDiverged = 3;
 
 int report(const std::exception& e, int code) {
@@ -17,12 +19,15 @@ int report(const std::exception& e, int code) {
 
 /// CLI11 would say that a subcommand is missing, whatever was written in its place.
 void check_subcommand(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+  if (argc < 2) return;
+  const std::string_view first = argv[1];
+  if (first == "-h" || first == "--help" || first == "--version") return;
+  if (first.starts_with('-')) fail<ConfigError>("'{}' before the subcommand is not understood; see forger --help", first);
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-  forger::fail<forger::ConfigError>("there is no subcommand '{}'; did you mean '{}'? (forger --help shows all)", argv[1],
-                                    forger::nearest_name(argv[1], names));
+  if (std::find(names.begin(), names.end(), first) != names.end()) return;
+  fail<ConfigError>("there is no subcommand '{}'; did you mean '{}'? (forger --help shows all)", first,
+                    nearest_name(std::string(first), names));
 }
 
 /// Names the first argument that the subcommand does not know, with the nearest flag.
@@ -35,16 +40,16 @@ void check_arguments(const CLI::App& command) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   if (flag.starts_with("--")) {
-    forger::fail<forger::ConfigError>("there is no flag '{}'; did you mean '{}'? (forger {} --help shows all)", flag,
-                                      forger::nearest_name(flag, names), command.get_name());
+    fail<ConfigError>("there is no flag '{}'; did you mean '{}'? (forger {} --help shows all)", flag, nearest_name(flag, names),
+                      command.get_name());
   }
-  forger::fail<forger::ConfigError>("'{}' is not understood; see forger {} --help", flag, command.get_name());
+  fail<ConfigError>("'{}' is not understood; see forger {} --help", flag, command.get_name());
 }
 
 /// A full disk behind a redirected stdout is an error too.
 void check_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    forger::fail<forger::DataError>("cannot write to the standard output: {}", std::strerror(errno));
+    fail<DataError>("cannot write to the standard output: {}", std::strerror(errno));
   }
 }
 
