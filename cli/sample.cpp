@@ -27,13 +27,20 @@ Shape sample_shape_of(const Checkpoint& checkpoint) {
   return {it->second.first.shape.at(0)};
 }
 
-void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const std::vector<float>& samples) {
+/// Where the picture's images go. Checked before they are made, which can take long.
+Grid grid_of(const SampleArguments& a, const Shape& shape) {
+  Grid grid{(a.count + 7) / 8, std::min<int64_t>(a.count, 8)};
+  if (!a.grid.empty()) grid = parse_grid(a.grid, "--grid");
+  if (grid.rows * grid.columns < a.count) {
+    fail<ConfigError>("--grid: {} has {} places, --count asks for {}; ask for a larger grid or fewer samples", a.grid,
+                      grid.rows * grid.columns, a.count);
+  }
+  if (shape.size() == 3) check_grid(a.grid.empty() ? "--count" : "--grid", shape[0], shape[1], grid.rows, grid.columns);
+  return grid;
+}
+
+void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const Grid& grid, const std::vector<float>& samples) {
   if (recipe.kind == SampleKind::images) {
-    Grid grid{(a.count + 7) / 8, std::min<int64_t>(a.count, 8)};
-    if (!a.grid.empty()) grid = parse_grid(a.grid, "--grid");
-    if (grid.rows * grid.columns < a.count) {
-      fail<ConfigError>("--grid: {} has {} places, --count asks for {}", a.grid, grid.rows * grid.columns, a.count);
-    }
     write_grid(a.out, samples, a.count, shape[0], shape[1], shape[2], grid.rows, grid.columns);
   } else if (recipe.kind == SampleKind::pattern) {
     write_matrix(a.out, samples, a.count, shape[0]);
@@ -49,9 +56,15 @@ int sample(const SampleArguments& a) {
   if (extension != ".png" && extension != ".npy" && extension != ".idx") {
     fail<ConfigError>("--out: {} ends in none of .png, .npy, .idx", a.out);
   }
+  if (!a.grid.empty() && extension != ".png") fail<ConfigError>("--grid: is for pictures, {} is none; leave it out", a.out);
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
   const Recipe& recipe = find_recipe(checkpoint.config.recipe());
   const Shape shape = sample_shape_of(checkpoint);
+  if (!a.grid.empty() && recipe.kind != SampleKind::images) {
+    fail<ConfigError>("--grid: is for images, {} makes none; leave it out", recipe.name);
+  }
+  const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
+  const Grid grid = picture ? grid_of(a, shape) : Grid{0, 0};
   VariableStore variables(host_device());
   const uint64_t seed = a.seed_given ? a.seed : static_cast<uint64_t>(checkpoint.config.integer("seed"));
   Sampler sampler(recipe, checkpoint.config, shape, variables);
@@ -60,7 +73,7 @@ int sample(const SampleArguments& a) {
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);
-  if (extension == ".png") write_picture(recipe, a, shape, samples);
+  if (extension == ".png") write_picture(recipe, a, shape, grid, samples);
   if (extension == ".npy") write_npy(a.out, dims, samples);
   if (extension == ".idx") {
     // Images as bytes, as in the sets they imitate; points as floats.

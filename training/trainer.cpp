@@ -206,6 +206,10 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   if (config_.integer("threads") == 0) config_.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
   omp_set_num_threads(static_cast<int>(config_.integer("threads")));
   data_ = load_real_data(config_);
+  if (recipe_.kind == SampleKind::images) {
+    const Grid grid = parse_grid(config_.text("grid"), "--grid");
+    check_grid("--grid", data_.sample_shape()[0], data_.sample_shape()[1], grid.rows, grid.columns);
+  }
   data_crc_ = crc_of(data_.bytes);
   const auto seed = static_cast<uint64_t>(config_.integer("seed"));
   const auto providers = providers_of(config_);
