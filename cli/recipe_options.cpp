@@ -1,7 +1,5 @@
 #include "cli/recipe_options.h"
 
-#include <filesystem>
-
 #include <fmt/ranges.h>
 
 #include "datasets/files.h"
@@ -16,16 +14,6 @@ constexpr int64_t kMaxConfigBytes = 1 << 20;
 std::string read_text(const std::string& path) {
   const auto bytes = read_file(path, kMaxConfigBytes);
   return {bytes.begin(), bytes.end()};
-}
-
-/// build/release/forger lies two folders below the checkout, whose datasets/ it may use from anywhere.
-std::string find_data_folder(const std::string& folder) {
-  namespace fs = std::filesystem;
-  if (fs::path(folder).is_absolute() || fs::exists(folder)) return folder;
-  std::error_code error;
-  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = binary.parent_path().parent_path().parent_path() / folder;
-  return !error && fs::exists(beside) ? beside.string() : folder;
 }
 
 }  // namespace
@@ -54,7 +42,6 @@ Config make_config(const std::string& recipe, const std::string& config_file, co
     config.merge_json(read_text(config_file), config_file);
   }
   for (const auto& [name, text] : given) config.set(name, text);
-  if (config.has("data")) config.set("data", OptionValue(find_data_folder(config.text("data"))));
   return config;
 }
 

@@ -31,8 +31,7 @@ class RecipeFlags {
   std::map<std::string, Flag> flags_;
 };
 
-/// The recipe's defaults, then the config file if one is named, then the flags. A relative "data" folder that is not in
-/// the working directory is looked for beside the sources that the binary was built from.
+/// The recipe's defaults, then the config file if one is named, then the flags.
 Config make_config(const std::string& recipe, const std::string& config_file, const GivenOptions& given);
 
 /// The recipe that a config file is for.
