@@ -13,7 +13,11 @@ using namespace forger;
 constexpr int kFailed = 1, kWrongInput = 2, kDiverged = 3;
 
 int report(const std::exception& e, int code) {
-  fmt::print(stderr, "forger: {}\n", e.what());
+  std::string line = e.what();
+  for (char& c : line) {
+    if (c == '\n' || c == '\r') c = ' ';  // a file's name may have one
+  }
+  fmt::print(stderr, "forger: {}\n", line);
   return code;
 }
 

@@ -45,7 +45,14 @@ Config make_config(const std::string& recipe, const std::string& config_file, co
   return config;
 }
 
-std::string recipe_in_file(const std::string& config_file) { return recipe_of_json(read_text(config_file), config_file); }
+std::string recipe_in_file(const std::string& config_file) {
+  const std::string recipe = recipe_of_json(read_text(config_file), config_file);
+  try {
+    return find_recipe(recipe).name;
+  } catch (const ConfigError& e) {
+    fail<ConfigError>("{}: {}", config_file, e.what());
+  }
+}
 
 std::string options_help(const Config& config) {
   std::string text = fmt::format("Options of {} (flags of `forger train {}`, keys of its config.json):\n", config.recipe(), config.recipe());

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <limits>
 
 #include "cli/commands.h"
 #include "datasets/idx.h"
@@ -13,7 +14,7 @@ namespace {
 struct SampleArguments {
   std::string run, grid, out = "samples.png";
   int64_t count = 32;
-  uint64_t seed = 0;
+  int64_t seed = 0;
   bool seed_given = false;
 };
 
@@ -66,7 +67,7 @@ int sample(const SampleArguments& a) {
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
   const Grid grid = picture ? grid_of(a, shape) : Grid{0, 0};
   VariableStore variables(host_device());
-  const uint64_t seed = a.seed_given ? a.seed : static_cast<uint64_t>(checkpoint.config.integer("seed"));
+  const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
   Sampler sampler(recipe, checkpoint.config, shape, variables);
   checkpoint.restore(variables);
   const auto samples = sampler(latent_noise(checkpoint.config, a.count, seed, "sample/z"));
@@ -98,7 +99,8 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("run", a->run, "run directory or checkpoint")->required();
   command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
-  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)");
+  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")
+                         ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max(), "0 to 2^63 - 1"));
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
   command->callback([&action, a, seed] {
     action = [a, seed] {

@@ -154,7 +154,8 @@ ImageDataset load_images(const std::string& named, Split split, int height, int 
   }
   if (find_pictures(folder).empty()) {
     fail<DataError>(
-        "{}: holds no images: neither {}-images-idx3-ubyte (plain or .gz) nor any .png, .jpg or .jpeg file",
+        "{}: holds no images: neither {}-images-idx3-ubyte (plain or .gz) nor any .png, .jpg or .jpeg "
+        "file; give --data a folder of images",
         folder, split_prefix(split));
   }
   return load_image_folder(folder, height, width, channels);

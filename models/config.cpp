@@ -130,7 +130,9 @@ void Config::merge_json(const std::string& text, const std::string& where) {
       } else if (std::holds_alternative<double>(old) && value.is_number()) {
         set(key, OptionValue(value.get<double>()));
       } else {
-        fail<ConfigError>("'{}' has the wrong type", key);
+        const char* expected[] = {"a whole number", "a number", "text"};
+        fail<ConfigError>("'{}' is {}, expected {}", key, value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                          expected[old.index()]);
       }
     } catch (const ConfigError& e) {
       fail<ConfigError>("{}: {}", where, e.what());

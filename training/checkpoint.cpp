@@ -33,7 +33,7 @@ DType dtype_of(StoredType type) {
 const std::string& metadata(const SafetensorsFile& file, const std::string& key) {
   const auto it = file.metadata.find(key);
   if (it == file.metadata.end()) {
-    fail<DataError>("{}: is no checkpoint of Forger: its metadata lack '{}'; name one that forger train wrote", file.name, key);
+    fail<DataError>("{}: is no checkpoint of Forger: its metadata lack '{}'", file.name, key);
   }
   return it->second;
 }
@@ -97,7 +97,13 @@ void Checkpoint::restore(VariableStore& variables) const {
 Checkpoint find_checkpoint(const std::string& run, const std::function<void(const std::string&)>& note) {
   std::error_code error;
   if (!std::filesystem::exists(run, error)) fail<DataError>("{}: there is no such run directory or checkpoint; name one that forger train wrote", run);
-  if (!std::filesystem::is_directory(run, error)) return load_checkpoint(run);
+  if (!std::filesystem::is_directory(run, error)) {
+    try {
+      return load_checkpoint(run);
+    } catch (const DataError& e) {
+      fail<DataError>("{}; name another checkpoint, or the run directory for its newest whole one", e.what());
+    }
+  }
   const auto files = list_checkpoints(run);
   if (files.empty()) fail<DataError>("{}: holds no checkpoint; name a run directory or a checkpoint file", run);
   for (const std::string& file : files) {

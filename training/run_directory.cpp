@@ -26,7 +26,7 @@ void make_directory(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error || !fs::is_directory(path)) {
-    fail<DataError>("{}: cannot make this directory: {}", path, error ? error.message() : "a file of this name is in the way");
+    fail<DataError>("{}: cannot make this directory: {}; choose another --out", path, error ? error.message() : "a file of this name is in the way");
   }
 }
 
@@ -74,7 +74,7 @@ std::string step_file_name(const std::string& prefix, int64_t step, const std::s
 int RunDirectory::lock(const std::string& path) {
   const std::string name = path + "/" + kLock;
   const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail<DataError>("{}: cannot write here: {}", path, std::strerror(errno));
+  if (descriptor < 0) fail<DataError>("{}: cannot write here: {}; choose another --out", path, std::strerror(errno));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor);
     fail<DataError>("{}: another process is training in this run directory; wait for it or choose another --out", path);
@@ -96,7 +96,7 @@ RunDirectory RunDirectory::create(const std::string& out, const std::string& lab
   for (int number = next_number("runs");; ++number) {
     const std::string path = fmt::format("runs/{:05}-{}", number, label);
     if (::mkdir(path.c_str(), 0755) == 0) return {path, lock(path)};
-    if (errno != EEXIST) fail<DataError>("{}: cannot make this directory: {}", path, std::strerror(errno));
+    if (errno != EEXIST) fail<DataError>("{}: cannot make this directory: {}; choose another with --out", path, std::strerror(errno));
   }
 }
 
