@@ -23,7 +23,7 @@ std::string cpu_name() {
 
 std::string describe_data(const std::string& folder) {
   try {
-    const auto set = load_mnist(folder, Split::train);
+    const auto set = load_mnist(find_data_folder(folder), Split::train);
     return fmt::format("{} ({} images of {}x{})", folder, set.count, set.height, set.width);
   } catch (const DataError& e) {
     return fmt::format("not usable: {}", e.what());

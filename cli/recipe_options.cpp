@@ -1,7 +1,5 @@
 #include "cli/recipe_options.h"
 
-#include <filesystem>
-
 #include <fmt/ranges.h>
 
 #include "datasets/files.h"
@@ -18,19 +16,9 @@ std::string read_text(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// build/release/forger lies two folders below the checkout, whose datasets/ it may use from anywhere.
-std::string find_data_folder(const std::string& folder) {
-  namespace fs = std::filesystem;
-  if (fs::path(folder).is_absolute() || fs::exists(folder)) return folder;
-  std::error_code error;
-  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = binary.parent_path().parent_path().parent_path() / folder;
-  return !error && fs::exists(beside) ? beside.string() : folder;
-}
-
 }  // namespace
 
-RecipeFlags::RecipeFlags(CLI::App& command) : command_(command) {
+RecipeFlags::RecipeFlags(CLI::App& command) {
   for (const Recipe& recipe : all_recipes()) {
     for (const Option& o : recipe.defaults.options()) {
       if (flags_.contains(o.name)) continue;
@@ -38,18 +26,9 @@ RecipeFlags::RecipeFlags(CLI::App& command) : command_(command) {
       flags_[o.name] = {command.add_option("--" + o.name, *text, o.help)->group("Recipe options"), text};
     }
   }
-  command.allow_extras();
 }
 
 GivenOptions RecipeFlags::given() const {
-  if (const auto extras = command_.remaining(); !extras.empty()) {
-    const std::string& argument = extras.front();
-    if (!argument.starts_with("--")) fail<ConfigError>("'{}' is not understood", argument);
-    std::vector<std::string> names;
-    for (const auto& [name, flag] : flags_) names.push_back("--" + name);
-    const std::string flag = argument.substr(0, argument.find('='));
-    fail<ConfigError>("there is no flag '{}'; did you mean '{}'?", flag, nearest_name(flag, names));
-  }
   GivenOptions options;
   for (const auto& [name, flag] : flags_) {
     if (flag.option->count() > 0) options.emplace_back(name, *flag.text);
@@ -63,11 +42,17 @@ Config make_config(const std::string& recipe, const std::string& config_file, co
     config.merge_json(read_text(config_file), config_file);
   }
   for (const auto& [name, text] : given) config.set(name, text);
-  if (config.has("data")) config.set("data", OptionValue(find_data_folder(config.text("data"))));
   return config;
 }
 
-std::string recipe_in_file(const std::string& config_file) { return recipe_of_json(read_text(config_file), config_file); }
+std::string recipe_in_file(const std::string& config_file) {
+  const std::string recipe = recipe_of_json(read_text(config_file), config_file);
+  try {
+    return find_recipe(recipe).name;
+  } catch (const ConfigError& e) {
+    fail<ConfigError>("{}: {}", config_file, e.what());
+  }
+}
 
 std::string options_help(const Config& config) {
   std::string text = fmt::format("Options of {} (flags of `forger train {}`, keys of its config.json):\n", config.recipe(), config.recipe());

@@ -20,7 +20,7 @@ class RecipeFlags {
  public:
   explicit RecipeFlags(CLI::App& command);
 
-  /// What was given. Throws ConfigError, with the nearest flag, for arguments that are none.
+  /// What was given.
   GivenOptions given() const;
 
  private:
@@ -28,12 +28,10 @@ class RecipeFlags {
     CLI::Option* option;
     std::shared_ptr<std::string> text;
   };
-  CLI::App& command_;
   std::map<std::string, Flag> flags_;
 };
 
-/// The recipe's defaults, then the config file if one is named, then the flags. A relative "data" folder that is not in
-/// the working directory is looked for beside the sources that the binary was built from.
+/// The recipe's defaults, then the config file if one is named, then the flags.
 Config make_config(const std::string& recipe, const std::string& config_file, const GivenOptions& given);
 
 /// The recipe that a config file is for.

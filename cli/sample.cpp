@@ -1,3 +1,4 @@
+#include <charconv>
 #include <filesystem>
 
 #include "cli/commands.h"
@@ -13,7 +14,7 @@ namespace {
 struct SampleArguments {
   std::string run, grid, out = "samples.png";
   int64_t count = 32;
-  uint64_t seed = 0;
+  int64_t seed = 0;
   bool seed_given = false;
 };
 
@@ -27,13 +28,20 @@ Shape sample_shape_of(const Checkpoint& checkpoint) {
   return {it->second.first.shape.at(0)};
 }
 
-void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const std::vector<float>& samples) {
+/// Where the picture's images go. Checked before they are made, which can take long.
+Grid grid_of(const SampleArguments& a, const Shape& shape) {
+  Grid grid{(a.count + 7) / 8, std::min<int64_t>(a.count, 8)};
+  if (!a.grid.empty()) grid = parse_grid(a.grid, "--grid");
+  if (grid.rows * grid.columns < a.count) {
+    fail<ConfigError>("--grid: {} has {} places, --count asks for {}; ask for a larger grid or fewer samples", a.grid,
+                      grid.rows * grid.columns, a.count);
+  }
+  if (shape.size() == 3) check_grid(a.grid.empty() ? "--count" : "--grid", shape[0], shape[1], grid.rows, grid.columns);
+  return grid;
+}
+
+void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const Grid& grid, const std::vector<float>& samples) {
   if (recipe.kind == SampleKind::images) {
-    Grid grid{(a.count + 7) / 8, std::min<int64_t>(a.count, 8)};
-    if (!a.grid.empty()) grid = parse_grid(a.grid, "--grid");
-    if (grid.rows * grid.columns < a.count) {
-      fail<ConfigError>("--grid: {} has {} places, --count asks for {}", a.grid, grid.rows * grid.columns, a.count);
-    }
     write_grid(a.out, samples, a.count, shape[0], shape[1], shape[2], grid.rows, grid.columns);
   } else if (recipe.kind == SampleKind::pattern) {
     write_matrix(a.out, samples, a.count, shape[0]);
@@ -44,23 +52,37 @@ void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& 
   }
 }
 
+/// CLI11 would take the largest number for one that is larger still.
+std::string check_seed(const std::string& text) {
+  int64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  const bool good = error == std::errc() && end == text.data() + text.size() && seed >= 0;
+  return good ? "" : fmt::format("'{}' is not a whole number from 0 to 2^63 - 1", text);
+}
+
 int sample(const SampleArguments& a) {
   const std::string extension = std::filesystem::path(a.out).extension();
   if (extension != ".png" && extension != ".npy" && extension != ".idx") {
     fail<ConfigError>("--out: {} ends in none of .png, .npy, .idx", a.out);
   }
+  if (!a.grid.empty() && extension != ".png") fail<ConfigError>("--grid: is for pictures, {} is none; leave it out", a.out);
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
   const Recipe& recipe = find_recipe(checkpoint.config.recipe());
   const Shape shape = sample_shape_of(checkpoint);
+  if (!a.grid.empty() && recipe.kind != SampleKind::images) {
+    fail<ConfigError>("--grid: is for images, {} makes none; leave it out", recipe.name);
+  }
+  const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
+  const Grid grid = picture ? grid_of(a, shape) : Grid{0, 0};
   VariableStore variables(host_device());
-  const uint64_t seed = a.seed_given ? a.seed : static_cast<uint64_t>(checkpoint.config.integer("seed"));
+  const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
   Sampler sampler(recipe, checkpoint.config, shape, variables);
   checkpoint.restore(variables);
   const auto samples = sampler(latent_noise(checkpoint.config, a.count, seed, "sample/z"));
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);
-  if (extension == ".png") write_picture(recipe, a, shape, samples);
+  if (extension == ".png") write_picture(recipe, a, shape, grid, samples);
   if (extension == ".npy") write_npy(a.out, dims, samples);
   if (extension == ".idx") {
     // Images as bytes, as in the sets they imitate; points as floats.
@@ -85,7 +107,8 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("run", a->run, "run directory or checkpoint")->required();
   command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
-  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)");
+  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")
+                         ->check(check_seed);
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
   command->callback([&action, a, seed] {
     action = [a, seed] {

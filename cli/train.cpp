@@ -1,5 +1,6 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/commands.h"
@@ -23,8 +24,8 @@ int train_new(const TrainArguments& arguments, const GivenOptions& given) {
 }
 
 /// Flags on resume must agree with the saved config, but for those that do not change what is computed.
-Config resumed_config(const Checkpoint& checkpoint, const GivenOptions& given) {
-  Config config = checkpoint.config, wanted = checkpoint.config;
+Config resumed_config(const Config& saved, const std::string& where, const GivenOptions& given) {
+  Config config = saved, wanted = saved;
   std::vector<std::string> contradictions;
   for (const auto& [name, text] : given) {
     wanted.set(name, text);
@@ -37,22 +38,43 @@ Config resumed_config(const Checkpoint& checkpoint, const GivenOptions& given) {
     }
   }
   if (!contradictions.empty()) {
-    fail<ConfigError>("{}: these flags contradict the saved run: {}; start a new run to change them", checkpoint.path,
+    fail<ConfigError>("{}: these flags contradict the saved run: {}; start a new run to change them", where,
                       fmt::join(contradictions, "; "));
   }
   return config;
+}
+
+void check_recipe(const std::string& wanted, const Config& saved, const std::string& where) {
+  if (wanted.empty() || wanted == saved.recipe()) return;
+  find_recipe(wanted);  // an unknown name is the first thing to tell
+  fail<ConfigError>("{}: is a run of {}, not of {}; leave the recipe out or resume another run", where, saved.recipe(), wanted);
+}
+
+/// A run that was killed before its first checkpoint begins again, with the config that it left.
+int train_from_start(const TrainArguments& arguments, const GivenOptions& given) {
+  const std::string file = arguments.resume + "/config.json";
+  const Config saved = make_config(recipe_in_file(file), file, {});
+  check_recipe(arguments.recipe, saved, file);
+  TrainingRun run(resumed_config(saved, file, given), nullptr);
+  const auto directory = RunDirectory::open(arguments.resume);
+  fmt::print("{}: has no checkpoint yet, begins again\n", arguments.resume);
+  return train(run, directory) ? 0 : kInterrupted;
 }
 
 int train_resumed(const TrainArguments& arguments, const GivenOptions& given) {
   if (!arguments.config_file.empty() || !arguments.out.empty()) {
     fail<ConfigError>("--resume goes on in its own directory with its own config; leave out --config and --out");
   }
-  const Checkpoint checkpoint = find_checkpoint(arguments.resume, [](const std::string& note) { fmt::print("{}\n", note); });
-  if (!arguments.recipe.empty() && arguments.recipe != checkpoint.config.recipe()) {
-    fail<ConfigError>("{}: is a checkpoint of {}, not of {}", checkpoint.path, checkpoint.config.recipe(), arguments.recipe);
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_directory(arguments.resume, error) && list_checkpoints(arguments.resume).empty() &&
+      fs::exists(arguments.resume + "/config.json", error)) {
+    return train_from_start(arguments, given);
   }
-  TrainingRun run(resumed_config(checkpoint, given), &checkpoint);
-  const auto directory = RunDirectory::open(std::filesystem::path(checkpoint.path).parent_path());
+  const Checkpoint checkpoint = find_checkpoint(arguments.resume, [](const std::string& note) { fmt::print("{}\n", note); });
+  check_recipe(arguments.recipe, checkpoint.config, checkpoint.path);
+  TrainingRun run(resumed_config(checkpoint.config, checkpoint.path, given), &checkpoint);
+  const auto directory = RunDirectory::open(fs::path(checkpoint.path).parent_path());
   fmt::print("resumed from {}\n", checkpoint.path);
   return train(run, directory) ? 0 : kInterrupted;
 }
@@ -63,9 +85,11 @@ void add_train(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("train", "train a recipe, or go on with a run");
   auto arguments = std::make_shared<TrainArguments>();
   command->add_option("recipe", arguments->recipe, "name of a recipe (forger list)");
-  command->add_option("--resume", arguments->resume, "run directory or checkpoint to go on with");
+  command->add_option("--resume", arguments->resume, "run directory or checkpoint to go on with")
+      ->check([](const std::string& run) { return run.empty() ? "is empty, name a run directory or a checkpoint" : ""; });
   command->add_option("--config", arguments->config_file, "JSON file of options, such as a run's config.json");
-  command->add_option("--out", arguments->out, "run directory (default: the next number under runs/)");
+  command->add_option("--out", arguments->out, "run directory (default: the next number under runs/)")
+      ->check([](const std::string& out) { return out.empty() ? "is empty, name a directory" : ""; });
   const auto flags = std::make_shared<RecipeFlags>(*command);
   command->callback([&action, arguments, flags] {
     action = [arguments, flags] {

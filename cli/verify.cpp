@@ -1,4 +1,6 @@
 #include "cli/commands.h"
+#include "kernels/common/errors.h"
+#include "models/config.h"
 #include "tests/cases/case.h"
 
 namespace forger {
@@ -15,7 +17,16 @@ struct Tally {
   }
 };
 
+void check_op(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Case& c : all_cases()) names.push_back(c.op);
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    fail<ConfigError>("--op: there is no op '{}'; did you mean '{}'?", name, nearest_name(name, names));
+  }
+}
+
 int verify_all(const std::string& only, bool gradients) {
+  if (!only.empty()) check_op(only);
   fmt::print("{:<22} {:<30} {:<36} {:>9} {:>9}  {}\n", "op", "case", "kernel", "error", "bound", "verdict");
   Tally tally;
   for (const Case& c : all_cases()) {

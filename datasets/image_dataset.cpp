@@ -83,6 +83,15 @@ std::vector<std::string> find_pictures(const std::string& folder) {
 
 }  // namespace
 
+std::string find_data_folder(const std::string& folder) {
+  std::error_code error;
+  if (folder.empty() || fs::path(folder).is_absolute() || fs::exists(folder, error)) return folder;
+  // build/release/forger lies two folders below the checkout.
+  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  const fs::path beside = binary.parent_path().parent_path().parent_path() / folder;
+  return !error && fs::exists(beside, error) ? beside.string() : folder;
+}
+
 ImageDataset load_mnist(const std::string& folder, Split split) {
   require_folder(folder);
   const std::string image_path = require_idx_file(folder, split, "images", 3);
@@ -129,7 +138,8 @@ ImageDataset load_image_folder(const std::string& folder, int height, int width,
   return set;
 }
 
-ImageDataset load_images(const std::string& folder, Split split, int height, int width, int channels) {
+ImageDataset load_images(const std::string& named, Split split, int height, int width, int channels) {
+  const std::string folder = find_data_folder(named);
   require_folder(folder);
   // Either split tells that the folder is of this kind; load_mnist then names the file that is missing.
   if (find_idx_file(folder, Split::train, "images", 3) || find_idx_file(folder, Split::test, "images", 3)) {
@@ -144,7 +154,8 @@ ImageDataset load_images(const std::string& folder, Split split, int height, int
   }
   if (find_pictures(folder).empty()) {
     fail<DataError>(
-        "{}: holds no images: neither {}-images-idx3-ubyte (plain or .gz) nor any .png, .jpg or .jpeg file",
+        "{}: holds no images: neither {}-images-idx3-ubyte (plain or .gz) nor any .png, .jpg or .jpeg "
+        "file; give --data a folder of images",
         folder, split_prefix(split));
   }
   return load_image_folder(folder, height, width, channels);

@@ -16,6 +16,10 @@ struct ImageDataset {
 
 enum class Split { train, test };
 
+/// Where a folder of data is: as it is named, or, for a relative name that is not in the working directory, beside the
+/// sources that the binary was built from. So a run's config can keep "datasets/mnist", wherever it is used.
+std::string find_data_folder(const std::string& folder);
+
 /// Loads the images and labels of one split from a folder with MNIST's four files or those of a set in the
 /// same format, such as Fashion-MNIST: train-images-idx3-ubyte and so on, plain or .gz, also spelled
 /// train-images.idx3-ubyte. Throws DataError if a file is missing or damaged or if there are not as many
@@ -30,7 +34,7 @@ ImageDataset load_image_folder(const std::string& folder, int height, int width,
 
 /// Loads whichever of both the folder is. MNIST's files must have the size that is asked for; pictures, which
 /// are not divided in train and test, get it. Throws DataError that tells what was looked for if the folder
-/// is neither.
+/// is neither. The folder is looked for with find_data_folder.
 ImageDataset load_images(const std::string& folder, Split split, int height, int width, int channels);
 
 }  // namespace forger

@@ -20,6 +20,11 @@ std::string show(const OptionValue& value) {
 
 void check(const Option& option, const OptionValue& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
+    try {
+      (void)nlohmann::json(*text).dump();
+    } catch (const nlohmann::json::exception&) {
+      fail<ConfigError>("--{}: is no UTF-8, so that the config cannot keep it; rename the thing", option.name);
+    }
     if (option.choices.empty() || std::find(option.choices.begin(), option.choices.end(), *text) != option.choices.end()) return;
     fail<ConfigError>("--{}: '{}' is none of: {}", option.name, *text, fmt::join(option.choices, ", "));
   }
@@ -125,7 +130,9 @@ void Config::merge_json(const std::string& text, const std::string& where) {
       } else if (std::holds_alternative<double>(old) && value.is_number()) {
         set(key, OptionValue(value.get<double>()));
       } else {
-        fail<ConfigError>("'{}' has the wrong type", key);
+        const char* expected[] = {"a whole number", "a number", "text"};
+        fail<ConfigError>("'{}' is {}, expected {}", key, value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                          expected[old.index()]);
       }
     } catch (const ConfigError& e) {
       fail<ConfigError>("{}: {}", where, e.what());

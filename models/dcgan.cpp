@@ -1,8 +1,11 @@
 #include "models/dcgan.h"
 
+#include "kernels/common/errors.h"
+
 namespace forger {
 
 Value dcgan_generator(Network& network, Value z, int64_t side, int64_t channels, const ForwardPass& pass) {
+  if (side % 4 != 0) fail<ConfigError>("--image-size: {} is no multiple of 4, as dcgan's two doublings need; try {}", side, side / 4 * 4);
   const int64_t s = side / 4;
   Layers x(network, z, pass);
   x.dense(128 * s * s).reshape({s, s, 128});                                  // 7x7 for MNIST

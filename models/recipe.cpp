@@ -64,7 +64,7 @@ std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) 
 }
 
 std::vector<Option> image_options() {
-  return {{.name = "data", .value = "datasets/mnist", .help = "folder of IDX files or of PNG and JPEG pictures"},
+  return {{.name = "data", .value = "datasets/mnist", .help = "folder of IDX files or of PNG and JPEG pictures", .may_change_on_resume = true},
           integer("image-size", 28, 4, 512, "pictures are cropped and resized to a square of this side"),
           integer("channels", 1, 1, 3, "1: grey, 3: colour"),
           {.name = "grid", .value = "4x8", .help = "rows x columns of the sample pictures", .may_change_on_resume = true}};

@@ -33,7 +33,7 @@ DType dtype_of(StoredType type) {
 const std::string& metadata(const SafetensorsFile& file, const std::string& key) {
   const auto it = file.metadata.find(key);
   if (it == file.metadata.end()) {
-    fail<DataError>("{}: is no Forger checkpoint: its metadata lack '{}'", file.name, key);
+    fail<DataError>("{}: is no checkpoint of Forger: its metadata lack '{}'", file.name, key);
   }
   return it->second;
 }
@@ -96,10 +96,16 @@ void Checkpoint::restore(VariableStore& variables) const {
 
 Checkpoint find_checkpoint(const std::string& run, const std::function<void(const std::string&)>& note) {
   std::error_code error;
-  if (!std::filesystem::exists(run, error)) fail<DataError>("{}: there is no such run directory or checkpoint", run);
-  if (!std::filesystem::is_directory(run, error)) return load_checkpoint(run);
+  if (!std::filesystem::exists(run, error)) fail<DataError>("{}: there is no such run directory or checkpoint; name one that forger train wrote", run);
+  if (!std::filesystem::is_directory(run, error)) {
+    try {
+      return load_checkpoint(run);
+    } catch (const DataError& e) {
+      fail<DataError>("{}; name another checkpoint, or the run directory for its newest whole one", e.what());
+    }
+  }
   const auto files = list_checkpoints(run);
-  if (files.empty()) fail<DataError>("{}: holds no checkpoint", run);
+  if (files.empty()) fail<DataError>("{}: holds no checkpoint; name a run directory or a checkpoint file", run);
   for (const std::string& file : files) {
     try {
       return load_checkpoint(file);
@@ -107,7 +113,7 @@ Checkpoint find_checkpoint(const std::string& run, const std::function<void(cons
       note(fmt::format("passed over a damaged checkpoint: {}", e.what()));
     }
   }
-  fail<DataError>("{}: none of its {} checkpoints is whole", run, files.size());
+  fail<DataError>("{}: none of its {} checkpoints is whole; start a new run", run, files.size());
 }
 
 }  // namespace forger

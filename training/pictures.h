@@ -20,6 +20,9 @@ void write_grid(const std::string& path, std::span<const float> pixels, int64_t 
                 int64_t width, int64_t channels, int64_t rows, int64_t cols,
                 Colormap colormap = Colormap::grey);
 
+/// Throws ConfigError, which begins with `what`, if such a grid would be a picture of more pixels than write_grid draws.
+void check_grid(const std::string& what, int64_t height, int64_t width, int64_t rows, int64_t cols);
+
 /// Points in the plane, [n, 2] each: real blue, fake red. Both axes have the same unit.
 void write_scatter(const std::string& path, std::span<const float> real, std::span<const float> fake);
 

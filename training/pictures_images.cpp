@@ -37,7 +37,25 @@ Color pixel_color(const float* values, int64_t channels, Colormap colormap) {
   return colormap == Colormap::bone ? bone(unit[0]) : Color{unit[0], unit[0], unit[0]};
 }
 
+/// 28 x 28 becomes 84 x 84, where a digit can be seen; a wide grid of them stays on the screen.
+int64_t grid_scale(int64_t height, int64_t width, int64_t cols) {
+  constexpr int64_t kTile = 84, kWide = 1600;
+  return std::max<int64_t>(1, std::min(kTile / std::max(height, width), kWide / (cols * width)));
+}
+
+constexpr int64_t kGridGap = 2;
+
 }  // namespace
+
+void check_grid(const std::string& what, int64_t height, int64_t width, int64_t rows, int64_t cols) {
+  const int64_t scale = grid_scale(height, width, cols);
+  if (cols > kMaxSide / (width * scale + kGridGap) || rows > kMaxSide / (height * scale + kGridGap)) {
+    fail<ConfigError>(
+        "{}: a grid of {} x {} images of {} x {} pixels, expected at most {} pixels on a side; ask for a "
+        "smaller grid",
+        what, rows, cols, height, width, kMaxSide);
+  }
+}
 
 void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height,
                 int64_t width, int64_t channels, int64_t rows, int64_t cols, Colormap colormap) {
@@ -48,17 +66,10 @@ void write_grid(const std::string& path, std::span<const float> pixels, int64_t 
         "channels, with 1 or 3 channels",
         path, pixels.size(), count, height, width, channels, rows, cols);
   }
-  // 28 x 28 becomes 84 x 84, where a digit can be seen; a wide grid of them stays on the screen.
-  constexpr int64_t kGap = 2, kTile = 84, kWide = 1600;
-  const int64_t scale =
-      std::max<int64_t>(1, std::min(kTile / std::max(height, width), kWide / (cols * width)));
+  check_grid(path, height, width, rows, cols);
+  constexpr int64_t kGap = kGridGap;
+  const int64_t scale = grid_scale(height, width, cols);
   const int64_t step_x = width * scale + kGap, step_y = height * scale + kGap;
-  if (cols > kMaxSide / step_x || rows > kMaxSide / step_y) {
-    fail<ConfigError>(
-        "{}: a grid of {} x {} images of {} x {} pixels, expected at most {} pixels on a side; ask for a "
-        "smaller grid",
-        path, rows, cols, height, width, kMaxSide);
-  }
   Canvas canvas(static_cast<int>(cols * step_x + kGap), static_cast<int>(rows * step_y + kGap), kWhite);
   for (int64_t i = 0; i < std::min(count, rows * cols); ++i) {
     const int64_t left = i % cols * step_x + kGap, top = i / cols * step_y + kGap;

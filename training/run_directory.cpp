@@ -19,13 +19,14 @@ namespace fs = std::filesystem;
 
 constexpr const char* kCheckpointPrefix = "checkpoint";
 constexpr const char* kCheckpointExtension = ".safetensors";
+constexpr const char* kLock = ".lock";
 
 /// Throws DataError unless the directory exists or could be made.
 void make_directory(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error || !fs::is_directory(path)) {
-    fail<DataError>("{}: cannot make this directory: {}", path, error ? error.message() : "a file of this name is in the way");
+    fail<DataError>("{}: cannot make this directory: {}; choose another --out", path, error ? error.message() : "a file of this name is in the way");
   }
 }
 
@@ -41,6 +42,29 @@ int next_number(const std::string& root) {
   return next;
 }
 
+bool holds_config(const std::string& directory) {
+  std::error_code error;
+  return fs::exists(directory + "/config.json", error);
+}
+
+/// Throws DataError if there is a run in it.
+void check_empty(const std::string& out) {
+  if (holds_config(out) || !list_checkpoints(out).empty()) {
+    fail<DataError>("{}: holds a run already; continue it with --resume {} or choose another --out", out, out);
+  }
+}
+
+/// Removes what a killed process left of a checkpoint that it was writing.
+void remove_leftovers(const std::string& path) {
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kCheckpointPrefix) && name.ends_with(".tmp") && entry.is_regular_file(error)) leftovers.push_back(entry.path());
+  }
+  for (const fs::path& file : leftovers) fs::remove(file, error);
+}
+
 }  // namespace
 
 std::string step_file_name(const std::string& prefix, int64_t step, const std::string& extension) {
@@ -48,9 +72,9 @@ std::string step_file_name(const std::string& prefix, int64_t step, const std::s
 }
 
 int RunDirectory::lock(const std::string& path) {
-  const std::string name = path + "/.lock";
+  const std::string name = path + "/" + kLock;
   const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail<DataError>("{}: cannot write here: {}", path, std::strerror(errno));
+  if (descriptor < 0) fail<DataError>("{}: cannot write here: {}; choose another --out", path, std::strerror(errno));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor);
     fail<DataError>("{}: another process is training in this run directory; wait for it or choose another --out", path);
@@ -60,23 +84,28 @@ int RunDirectory::lock(const std::string& path) {
 
 RunDirectory RunDirectory::create(const std::string& out, const std::string& label) {
   if (!out.empty()) {
+    std::error_code error;
+    const bool used = fs::exists(out + "/" + kLock, error);
+    if (!used) check_empty(out);  // before anything is written into what may be a copy of a run
     make_directory(out);
-    const int descriptor = lock(out);
-    RunDirectory run(out, descriptor);
-    if (fs::exists(out + "/config.json") || !list_checkpoints(out).empty()) {
-      fail<DataError>("{}: holds a run already; continue it with --resume {} or choose another --out", out, out);
-    }
+    RunDirectory run(out, lock(out));
+    check_empty(out);
     return run;
   }
   make_directory("runs");
   for (int number = next_number("runs");; ++number) {
     const std::string path = fmt::format("runs/{:05}-{}", number, label);
     if (::mkdir(path.c_str(), 0755) == 0) return {path, lock(path)};
-    if (errno != EEXIST) fail<DataError>("{}: cannot make this directory: {}", path, std::strerror(errno));
+    if (errno != EEXIST) fail<DataError>("{}: cannot make this directory: {}; choose another with --out", path, std::strerror(errno));
   }
 }
 
-RunDirectory RunDirectory::open(const std::string& path) { return {path, lock(path)}; }
+RunDirectory RunDirectory::open(const std::string& path) {
+  const std::string directory = path.empty() ? "." : path;  // the folder of "checkpoint-00000001.safetensors"
+  RunDirectory run(directory, lock(directory));
+  remove_leftovers(directory);
+  return run;
+}
 
 RunDirectory::~RunDirectory() {
   if (lock_ >= 0) ::close(lock_);
@@ -86,9 +115,12 @@ std::string RunDirectory::checkpoint_file(int64_t step) const {
   return file(step_file_name(kCheckpointPrefix, step, kCheckpointExtension));
 }
 
-void RunDirectory::prune_checkpoints(int64_t keep) const {
-  const auto files = list_checkpoints(path_);
-  for (size_t i = static_cast<size_t>(keep); i < files.size(); ++i) fs::remove(files[i]);
+void RunDirectory::prune_checkpoints(int64_t keep, int64_t step) const {
+  std::error_code error;  // what cannot be removed stays
+  for (const std::string& file : list_checkpoints(path_)) {
+    if (checkpoint_step(fs::path(file).filename()) > step) continue;
+    if (--keep < 0) fs::remove(file, error);
+  }
 }
 
 std::optional<int64_t> checkpoint_step(const std::string& name) {

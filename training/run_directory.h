@@ -16,7 +16,7 @@ class RunDirectory {
   /// Makes a new run: `out` itself, or, if it is empty, the next number under `runs/`: runs/00000-<label>.
   /// Throws DataError if the directory holds a run already, is used by another process or cannot be written.
   static RunDirectory create(const std::string& out, const std::string& label);
-  /// Opens an existing run to go on with it. Throws DataError if it is in use.
+  /// Opens an existing run to go on with it, and removes unfinished checkpoints. Throws DataError if it is in use.
   static RunDirectory open(const std::string& path);
 
   RunDirectory(RunDirectory&& other) noexcept : path_(std::move(other.path_)), lock_(other.lock_) { other.lock_ = -1; }
@@ -27,8 +27,9 @@ class RunDirectory {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
   std::string checkpoint_file(int64_t step) const;
 
-  /// Deletes all but the newest `keep` checkpoints.
-  void prune_checkpoints(int64_t keep) const;
+  /// Deletes all but `keep` of the checkpoints that are not newer than `step`'s, which was just written. Newer ones
+  /// were there before the run was resumed and passed over: they say nothing about what is worth keeping.
+  void prune_checkpoints(int64_t keep, int64_t step) const;
 
  private:
   RunDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

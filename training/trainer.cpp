@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -27,6 +28,13 @@ struct StepResult {
 
 StepResult read_result(const Session& s) {
   return {s.scalar("d_loss"), s.scalar("d_accuracy"), s.scalar("g_loss"), s.scalar("d_real"), s.scalar("d_fake")};
+}
+
+bool all_finite(const VariableStore& variables, const std::string& name) {
+  if (variables.at(name).type.dtype != DType::f32) return true;
+  const auto bytes = variables.read(name);
+  const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
 /// A copy of all variables, from which a step that went wrong can be run again, exactly as it was.
@@ -69,7 +77,7 @@ class Trainer {
       run_.session().run();
       ++steps_since_line_;
       const StepResult result = read_result(run_.session());
-      if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss)) explain_divergence(step, result);
+      if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss)) explain_divergence(step, fmt::format("D's loss is {:.4g}, G's {:.4g}", result.d_loss, result.g_loss));
       if (step % config_.integer("log-every") == 0 || step + 1 == steps_) log(step, result);
       console_.progress(step + 1, steps_, throughput());
       if ((step + 1) % config_.integer("sample-every") == 0 || step + 1 == steps_) draw(step + 1);
@@ -87,14 +95,15 @@ class Trainer {
 
  private:
   void begin() {
+    const std::string config = config_.to_json() + "\n";
+    write_file(directory_.file("config.json"), {bytes_of(std::span<const char>(config))});
     console_.line(summary_table(run_.recipe(), config_, run_.data().sample_shape()));
     console_.line(fmt::format("data        {}", run_.data().description));
     console_.line(fmt::format("run         {}, steps {} to {}, batch {}, seed {}, {} threads", directory_.path(), first_step_, steps_,
                               config_.integer("batch"), config_.integer("seed"), config_.integer("threads")));
-    const std::string config = config_.to_json() + "\n";
-    write_file(directory_.file("config.json"), {bytes_of(std::span<const char>(config))});
     pictures_.write_reals(directory_.file("reals.png"));
-    if (first_step_ == 0) draw(0);
+    // A resumed run draws again what it dropped from metrics.jsonl with all that followed its checkpoint.
+    if (first_step_ % config_.integer("sample-every") == 0) draw(first_step_);
     line_start_ = Clock::now();
   }
 
@@ -125,9 +134,13 @@ class Trainer {
     if (run_.recipe().kind == SampleKind::pattern) metrics_.append(step, "output", {fakes.begin(), fakes.end()});
   }
 
+  /// A step can end with finite losses and weights that are not: such a checkpoint would be good for nothing.
   void save(int64_t step) {
+    for (const auto& [name, entry] : run_.variables().entries()) {
+      if (!all_finite(run_.variables(), name)) explain_divergence(step - 1, fmt::format("'{}' is not finite", name));
+    }
     save_checkpoint(directory_.checkpoint_file(step), run_.variables(), config_, run_.data_crc());
-    directory_.prune_checkpoints(config_.integer("keep"));
+    directory_.prune_checkpoints(config_.integer("keep"), step);
   }
 
   /// Pictures that need the whole run: the loss curves, and for the pattern every output that was kept.
@@ -161,16 +174,15 @@ class Trainer {
   }
 
   /// Runs again from the last snapshot, looking at every result, and throws with what it finds.
-  [[noreturn]] void explain_divergence(int64_t step, const StepResult& r) {
+  [[noreturn]] void explain_divergence(int64_t step, const std::string& what) {
+    const char* remedy = "try again with lower --g-lr and --d-lr";
     snapshot_.restore(run_.variables());
     for (int64_t s = run_.step(); s <= step; ++s) {
       if (const auto node = run_.session().run_checked()) {
-        fail<DivergedError>("step {}: D's loss is {}, G's {}; the first result that is not finite came from {} in step {}. "
-                            "Lower --g-lr and --d-lr, or resume from the last checkpoint in {}",
-                            step, r.d_loss, r.g_loss, *node, s, directory_.path());
+        fail<DivergedError>("step {}: {}; the first result that is not finite came from {} in step {}; {}", step, what, *node, s, remedy);
       }
     }
-    fail<DivergedError>("step {}: D's loss is {}, G's {}", step, r.d_loss, r.g_loss);
+    fail<DivergedError>("step {}: {}; {}", step, what, remedy);
   }
 
   TrainingRun& run_;
@@ -194,6 +206,10 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   if (config_.integer("threads") == 0) config_.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
   omp_set_num_threads(static_cast<int>(config_.integer("threads")));
   data_ = load_real_data(config_);
+  if (recipe_.kind == SampleKind::images) {
+    const Grid grid = parse_grid(config_.text("grid"), "--grid");
+    check_grid("--grid", data_.sample_shape()[0], data_.sample_shape()[1], grid.rows, grid.columns);
+  }
   data_crc_ = crc_of(data_.bytes);
   const auto seed = static_cast<uint64_t>(config_.integer("seed"));
   const auto providers = providers_of(config_);

@@ -1,12 +1,34 @@
 #include "engine/runtime/device.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <limits>
 
 #include "kernels/common/errors.h"
 
 namespace forger {
 namespace {
+
+constexpr size_t kUnknown = std::numeric_limits<size_t>::max();
+
+/// The number after "name:" in /proc/meminfo, in bytes.
+size_t memory_info(const std::string& name) {
+  std::ifstream in("/proc/meminfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(name + ":")) return std::strtoull(line.c_str() + name.size() + 1, nullptr, 10) * 1024;
+  }
+  return kUnknown;
+}
+
+/// The limit of a container. What it uses is not taken off: that counts cached files, which the system gives back.
+size_t group_limit(const std::string& path) {
+  std::ifstream in(path);
+  size_t number = 0;
+  return in >> number ? number : kUnknown;  // "max"
+}
 
 class HostDevice : public Device {
  public:
@@ -16,6 +38,10 @@ class HostDevice : public Device {
     void* pointer = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
     if (!pointer) fail<DeviceError>("cannot allocate {:.1f} MiB of host memory; try a smaller --batch", static_cast<double>(bytes) / (1 << 20));
     return pointer;
+  }
+  size_t available() const override {
+    return std::min({memory_info("MemAvailable"), group_limit("/sys/fs/cgroup/memory.max"),
+                     group_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
   }
   void release(void* pointer) override { std::free(pointer); }
   void upload(void* device, const void* host, size_t bytes) override { std::memcpy(device, host, bytes); }

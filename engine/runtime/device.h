@@ -13,6 +13,8 @@ class Device {
   virtual std::string name() const = 0;
   /// At least `bytes` bytes, aligned to 64. Throws DeviceError when there is not enough memory.
   virtual void* allocate(size_t bytes) = 0;
+  /// Bytes that are free to be taken now, about; the largest number where that cannot be told.
+  virtual size_t available() const = 0;
   virtual void release(void* pointer) = 0;
   virtual void upload(void* device, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* device, size_t bytes) = 0;

@@ -9,8 +9,27 @@
 
 namespace forger {
 
+namespace {
+
+/// The arena's size. Throws DeviceError if it and the new variables need more than there is: the system would promise
+/// the memory and then kill the process that uses it.
+size_t checked_arena_bytes(const Program& program, const VariableStore& variables) {
+  size_t bytes = program.memory.arena_bytes;
+  for (const Variable& v : program.graph.variables()) {
+    if (!variables.contains(v.name)) bytes += program.graph.type(v.current).bytes();
+  }
+  constexpr double kGiB = 1 << 30;
+  if (const size_t available = variables.device().available(); bytes > available) {
+    fail<DeviceError>("{}: the memory plan needs {:.1f} GiB, {:.1f} GiB are available; try a smaller --batch", variables.device().name(),
+                      static_cast<double>(bytes) / kGiB, static_cast<double>(available) / kGiB);
+  }
+  return program.memory.arena_bytes;
+}
+
+}  // namespace
+
 Session::Session(Program program, VariableStore& variables, uint64_t seed)
-    : program_(std::move(program)), variables_(variables), arena_(variables.device(), program_.memory.arena_bytes) {
+    : program_(std::move(program)), variables_(variables), arena_(variables.device(), checked_arena_bytes(program_, variables)) {
   variables_.add(program_.graph, seed);
 }
 

@@ -12,6 +12,7 @@ namespace forger {
 class Session {
  public:
   /// Takes the arena from the store's device and adds the program's variables to the store, initialised from `seed`.
+  /// Throws DeviceError, before it takes anything, if the device has less memory than they need.
   Session(Program program, VariableStore& variables, uint64_t seed);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;

@@ -1,0 +1,181 @@
+// Runs that do not end as planned: signals, kills, damaged checkpoints, divergence.
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "tests/cli_testing.h"
+
+TEST_SUITE_BEGIN("command line: interrupted");
+
+using namespace forger::test;
+
+namespace {
+
+// Long enough that a signal arrives in the middle, on any machine.
+const std::string kRun = "train pattern1010 --log-every 500 --sample-every 500000 --checkpoint-every 1000";
+
+/// The checkpoint that an undisturbed run of kRun has after `steps`.
+std::string reference_checkpoint(Workplace& w, int64_t steps) {
+  const std::string out = "reference" + std::to_string(steps);
+  if (!w.has(out)) FORGER_RUN_OK(w, kRun + " --steps " + std::to_string(steps) + " --out " + out);
+  return w.text(out + "/" + checkpoint_name(steps));
+}
+
+int64_t newest_step(const std::string& run) {
+  const Words names = checkpoints_in(run);
+  return names.empty() ? 0 : std::stoll(names.back().substr(11, 8));
+}
+
+/// The last step that a run's log tells of.
+int64_t logged_step(const std::string& run) {
+  int64_t step = 0;
+  std::istringstream log(get_text(run + "/log.txt"));
+  for (std::string line; std::getline(log, line);) {
+    if (contains(line, "[D loss:")) step = std::stoll(line);
+  }
+  return step;
+}
+
+void damage(const std::string& file) {
+  auto bytes = get_file(file);
+  bytes[bytes.size() / 2] ^= 1;
+  put_file(file, bytes);
+}
+
+}  // namespace
+
+TEST_CASE("Ctrl-C and SIGTERM save, exit with 130, and the run goes on as if nothing had been") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Workplace w;
+    Process p = w.start(kRun + " --steps 100000000 --out r");
+    REQUIRE(p.wait_for_output("  500 [D loss"));
+    p.send(signal);
+    const Outcome outcome = p.finish();
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 130);
+    CHECK(outcome.err == "");
+    CHECK(contains(outcome.out, "--resume r"));
+    const int64_t step = newest_step(w / "r");
+    CHECK(step >= 500);
+    CHECK(contains(outcome.out, checkpoint_name(step)));
+    const std::string steps = std::to_string(step + 1500);
+    FORGER_RUN_OK(w, "train --resume r --steps " + steps);
+    CHECK(w.text("r/" + checkpoint_name(step + 1500)) == reference_checkpoint(w, step + 1500));
+  }
+}
+
+TEST_CASE("SIGKILL at any moment loses at most the steps since the last checkpoint") {
+  Workplace w;
+  constexpr int64_t kSteps = 60000;
+  const std::string last = reference_checkpoint(w, kSteps);
+  std::mt19937 random(1);
+  int kills = 0;
+  for (int attempt = 0; attempt < 40 && newest_step(w / "r") < kSteps; ++attempt) {
+    const bool fresh = !w.has("r/config.json");
+    Process p = w.start(fresh ? kRun + " --steps " + std::to_string(kSteps) + " --out r" : "train --resume r");
+    if (attempt < 10) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 120));
+      p.send(SIGKILL);
+    }
+    const Outcome outcome = p.finish();
+    INFO("attempt " << attempt << ": " << outcome.out << outcome.err);
+    kills += outcome.signal == SIGKILL;
+    CHECK((outcome.signal == SIGKILL || outcome.code == 0));
+    if (w.has("r")) CHECK(logged_step(w / "r") <= newest_step(w / "r") + 1000);
+  }
+  CHECK(kills >= 3);
+  CHECK(w.text("r/" + checkpoint_name(kSteps)) == last);
+}
+
+TEST_CASE("a run killed before its first checkpoint begins again") {
+  Workplace w;
+  Process p = w.start("train pattern1010 --steps 100000000 --checkpoint-every 90000000 --log-every 500 --out r");
+  REQUIRE(p.wait_for_output("  500 [D loss"));
+  p.send(SIGKILL);
+  CHECK(p.finish().signal == SIGKILL);
+  CHECK(checkpoints_in(w / "r").empty());
+  FORGER_REFUSES(w, "train --resume r --steps 1000 --seed 9", "--seed", "expected 0, given 9");
+  FORGER_REFUSES(w, "train mlp --resume r", "pattern1010", "mlp");
+  const auto outcome = w.run("train --resume r --steps 1000");
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.out, "begins again"));
+  FORGER_RUN_OK(w, "train pattern1010 --steps 1000 --checkpoint-every 90000000 --log-every 500 --out whole");
+  CHECK(w.text("r/" + checkpoint_name(1000)) == w.text("whole/" + checkpoint_name(1000)));
+}
+
+TEST_CASE("files that a killed process left do not disturb") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train pattern1010 --steps 4 --out r");
+  put_text(w / ("r/" + checkpoint_name(9) + ".123.tmp"), "half");
+  put_text(w / "r/checkpoint-.safetensors", "no step");
+  put_text(w / "r/checkpoint-12x.safetensors", "no step");
+  {
+    std::ofstream metrics(w / "r/metrics.jsonl", std::ios::app);
+    metrics << "{\"step\": 3, \"d_lo";  // torn
+  }
+  FORGER_RUN_OK(w, "train --resume r --steps 8");
+  CHECK(!w.has("r/" + checkpoint_name(9) + ".123.tmp"));
+  FORGER_RUN_OK(w, "train pattern1010 --steps 8 --out whole");
+  CHECK(w.text("r/" + checkpoint_name(8)) == w.text("whole/" + checkpoint_name(8)));
+  std::istringstream metrics(w.text("r/metrics.jsonl"));
+  for (std::string line; std::getline(metrics, line);) CHECK(nlohmann::json::accept(line));
+}
+
+TEST_CASE("a damaged newest checkpoint is passed over, and never kept in place of a whole one") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train pattern1010 --steps 12 --checkpoint-every 4 --keep 3 --out r");
+  const std::string last = w.text("r/" + checkpoint_name(12));
+  damage(w / ("r/" + checkpoint_name(12)));
+  put_text(w / ("r/" + checkpoint_name(8)), "");
+  const auto outcome = w.run("train --resume r --keep 1");
+  INFO(outcome.out << outcome.err);
+  CHECK(outcome.code == 0);
+  for (const int step : {12, 8}) CHECK(contains(outcome.out, "passed over a damaged checkpoint: r/" + checkpoint_name(step)));
+  CHECK(contains(outcome.out, "resumed from r/" + checkpoint_name(4)));
+  CHECK(checkpoints_in(w / "r") == Words{checkpoint_name(12)});
+  Workplace again;
+  FORGER_RUN_OK(again, "train pattern1010 --steps 12 --checkpoint-every 4 --out r");
+  damage(again / ("r/" + checkpoint_name(12)));
+  FORGER_RUN_OK(again, "train --resume r --keep 1 --steps 10");
+  // The damaged one is newer, yet the whole one of step 10 is what --keep 1 keeps.
+  CHECK(checkpoints_in(again / "r") == Words{checkpoint_name(10), checkpoint_name(12)});
+  FORGER_RUN_OK(again, "train --resume r --steps 12 --keep 3");
+  FORGER_RUN_OK(w, "train pattern1010 --steps 12 --checkpoint-every 4 --keep 3 --out whole");
+  CHECK(w.text("whole/" + checkpoint_name(12)) == last);
+}
+
+TEST_CASE("a run directory in use is refused, and free again when its process ends") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train pattern1010 --steps 2 --out r");
+  {
+    Process p = w.start("train --resume r --steps 100000000 --log-every 500 --checkpoint-every 90000000");
+    REQUIRE(p.wait_for_output("  500 [D loss"));
+    for (const char* line : {"train --resume r --steps 8", "train pattern1010 --out r"}) {
+      const auto outcome = w.run(line);
+      INFO(outcome.err);
+      CHECK(outcome.code == 2);
+      CHECK(outcome.is_one_line_with({"r: another process is training in this run directory", "--out"}));
+    }
+    CHECK(checkpoints_in(w / "r") == Words{checkpoint_name(2)});
+  }  // killed
+  FORGER_RUN_OK(w, "train --resume r --steps 8");
+}
+
+TEST_CASE("a run that diverges exits with 3, names step and node, and saves nothing that is not finite") {
+  Workplace w;
+  put_images(w / "data", 8);
+  for (const char* flags : {"gaussians4 --batch 8 --steps 200", "mlp --batch 2 --steps 50 --data data", "gaussians4 --batch 8 --steps 4"}) {
+    INFO(flags);
+    const auto outcome =
+        w.run("train " + std::string(flags) + " --optimizer sgd --g-lr 100 --d-lr 100 --checkpoint-every 1 --keep 999 --out r");
+    INFO(outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(outcome.is_one_line_with({"step ", "not finite", "came from ", "/", "lower --g-lr and --d-lr"}));
+    for (const auto& name : checkpoints_in(w / "r")) {
+      const auto samples = w.run("sample r/" + name + " --out x.npy");
+      CHECK(samples.code == 0);
+    }
+    std::filesystem::remove_all(w / "r");
+  }
+}
+
+TEST_SUITE_END();
