@@ -92,8 +92,8 @@ Value points_d(Network& n, Value x, const ForwardPass& pass) { return points_net
 Recipe mixture_recipe(const std::string& name, const std::string& summary, int64_t data_size) {
   return {name, summary, SampleKind::points,
           config(name, with(common_options(), point_options(name, data_size)),
-                 {{"steps", "10000"}, {"batch", "128"}, {"z-dim", "8"}, {"z-distribution", "uniform"}, {"d-update", "sum"},
-                  {"g-noise", "fresh"}, {"g-lr", "0.001"}, {"d-lr", "0.001"}, {"log-every", "500"}, {"sample-every", "1000"},
+                 {{"steps", "20000"}, {"batch", "250"}, {"z-dim", "8"}, {"z-distribution", "uniform"}, {"d-update", "sum"},
+                  {"g-noise", "fresh"}, {"g-lr", "0.0003"}, {"d-lr", "0.001"}, {"log-every", "1000"}, {"sample-every", "2000"},
                   {"checkpoint-every", "5000"}}),
           points_g, points_d};
 }
