@@ -66,6 +66,17 @@ TEST_CASE("a checkpoint that does not fit leaves no part of itself, and older on
   for (const int step : {8, 12}) CHECK(w.text("r/" + checkpoint_name(step)) == w.text("whole/" + checkpoint_name(step)));
 }
 
+TEST_CASE("a whole checkpoint survives a failed attempt to write it again") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train pattern1010 --z-dim 2000 --optimizer adam --checkpoint-every 4 --steps 12 --out r");
+  const std::string before = w.text("r/" + checkpoint_name(8));
+  const auto outcome = w.run("train --resume r/" + checkpoint_name(4), files_up_to(before.size() / 2));
+  CHECK(outcome.code == 2);
+  CHECK(outcome.is_one_line_with({checkpoint_name(8), "cannot write"}));
+  CHECK(checkpoints_in(w / "r") == Words{checkpoint_name(4), checkpoint_name(8), checkpoint_name(12)});
+  CHECK(w.text("r/" + checkpoint_name(8)) == before);
+}
+
 TEST_CASE("a disk that fills up stops the run with a clear line; with room again it goes on") {
   Workplace w;
   const SmallDisk disk(w / "disk", "200k");

@@ -1,8 +1,10 @@
 // Runs that do not end as planned: signals, kills, damaged checkpoints, divergence.
 #include <nlohmann/json.hpp>
+#include <limits>
 #include <random>
 
 #include "tests/cli_testing.h"
+#include "training/safetensors.h"
 
 TEST_SUITE_BEGIN("command line: interrupted");
 
@@ -80,6 +82,7 @@ TEST_CASE("SIGKILL at any moment loses at most the steps since the last checkpoi
     INFO("attempt " << attempt << ": " << outcome.out << outcome.err);
     kills += outcome.signal == SIGKILL;
     CHECK((outcome.signal == SIGKILL || outcome.code == 0));
+    CHECK(!contains(outcome.out, "passed over"));  // no checkpoint is ever seen half-written
     if (w.has("r")) CHECK(logged_step(w / "r") <= newest_step(w / "r") + 1000);
   }
   CHECK(kills >= 3);
@@ -176,6 +179,26 @@ TEST_CASE("a run that diverges exits with 3, names step and node, and saves noth
     }
     std::filesystem::remove_all(w / "r");
   }
+}
+
+TEST_CASE("state that is not finite is not saved, even while the losses are") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train gaussians4 --batch 8 --steps 2 --out r");
+  const std::string file = w / ("r/" + checkpoint_name(2)), name = "G/adam/v/dense_1/bias";
+  const auto whole = forger::read_safetensors(file);
+  auto tensors = whole.tensors;
+  const std::vector<float> infinite(64, std::numeric_limits<float>::infinity());
+  for (auto& t : tensors) {
+    if (t.name == name) t.bytes = forger::bytes_of(std::span<const float>(infinite));
+  }
+  auto metadata = whole.metadata;
+  metadata.erase("forger.crc32");
+  forger::write_safetensors(file, tensors, metadata);
+  const auto outcome = w.run("train --resume r --steps 4 --checkpoint-every 1");
+  INFO(outcome.err);
+  CHECK(outcome.code == 3);
+  CHECK(outcome.is_one_line_with({"step 2", "G/adam/", "not finite"}));
+  CHECK(checkpoints_in(w / "r") == Words{checkpoint_name(2)});
 }
 
 TEST_SUITE_END();
