@@ -28,9 +28,9 @@ struct Layer {
 };
 
 // Input sizes of the convolutions; T1 and T2 are transposed: their forward pass is "input grad".
-constexpr Layer kLayers[] = {{"G T1", 14, 128, 128, 4, 2}, {"G conv1", 14, 128, 128, 4, 1}, {"G T2", 28, 128, 128, 4, 2},
-                             {"G conv2", 28, 128, 64, 4, 1}, {"G conv3", 28, 64, 1, 7, 1}, {"D conv1", 28, 1, 32, 3, 2},
-                             {"D conv2", 14, 32, 64, 4, 2}, {"D conv3", 7, 64, 128, 4, 2}, {"D conv4", 4, 128, 256, 4, 1}};
+constexpr Layer kLayers[] = {{"G T1", 14, 128, 128, 4, 2},   {"G conv1", 14, 128, 128, 4, 1}, {"G T2", 28, 128, 128, 4, 2},
+                             {"G conv2", 28, 128, 64, 4, 1}, {"G conv3", 28, 64, 1, 7, 1},    {"D conv1", 28, 1, 32, 3, 2},
+                             {"D conv2", 14, 32, 64, 4, 2},  {"D conv3", 7, 64, 128, 4, 2},   {"D conv4", 4, 128, 256, 4, 1}};
 
 Conv2dShape shape_of(const Layer& l, int64_t batch) {
   const int64_t P = same_output_size(l.image, l.stride), pad = same_padding_before(l.image, l.window, l.stride);
@@ -100,14 +100,16 @@ int main(int argc, char** argv) {
     time(layer, "forward",
          {candidate(std::make_shared<onednn::Conv2d>(s, false), forward),
           fast ? candidate(std::make_shared<winograd::Conv2d>(s, false), forward) : Candidate{},
-          few ? candidate(std::make_shared<direct::Conv2d>(s, false), forward) : Candidate{}}, gflop);
+          few ? candidate(std::make_shared<direct::Conv2d>(s, false), forward) : Candidate{}},
+         gflop);
     time(layer, "input grad",
          {candidate(std::make_shared<onednn::Conv2dInputGrad>(s, false), input),
-          fast ? candidate(std::make_shared<winograd::Conv2dInputGrad>(s, false), input) : Candidate{},
-          Candidate{}}, gflop);
+          fast ? candidate(std::make_shared<winograd::Conv2dInputGrad>(s, false), input) : Candidate{}, Candidate{}},
+         gflop);
     time(layer, "filter grad",
          {candidate(std::make_shared<onednn::Conv2dFilterGrad>(s), filter),
           fast ? candidate(std::make_shared<winograd::Conv2dFilterGrad>(s), filter) : Candidate{},
-          few_grad ? candidate(std::make_shared<direct::Conv2dFilterGrad>(s), filter) : Candidate{}}, gflop);
+          few_grad ? candidate(std::make_shared<direct::Conv2dFilterGrad>(s), filter) : Candidate{}},
+         gflop);
   }
 }

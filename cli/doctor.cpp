@@ -7,8 +7,8 @@
 #include "cli/recipe_options.h"
 #include "datasets/image_dataset.h"
 #include "kernels/common/errors.h"
-#include "kernels/onednn/version.h"
 #include "kernels/common/isa.h"
+#include "kernels/onednn/version.h"
 
 namespace forger {
 namespace {

@@ -55,7 +55,8 @@ std::string recipe_in_file(const std::string& config_file) {
 }
 
 std::string options_help(const Config& config) {
-  std::string text = fmt::format("Options of {} (flags of `forger train {}`, keys of its config.json):\n", config.recipe(), config.recipe());
+  std::string text =
+      fmt::format("Options of {} (flags of `forger train {}`, keys of its config.json):\n", config.recipe(), config.recipe());
   for (const Option& o : config.options()) {
     std::string help = o.help;
     if (!o.choices.empty()) help += fmt::format(" ({})", fmt::join(o.choices, "|"));

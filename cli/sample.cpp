@@ -40,7 +40,8 @@ Grid grid_of(const SampleArguments& a, const Shape& shape) {
   return grid;
 }
 
-void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const Grid& grid, const std::vector<float>& samples) {
+void write_picture(const Recipe& recipe, const SampleArguments& a, const Shape& shape, const Grid& grid,
+                   const std::vector<float>& samples) {
   if (recipe.kind == SampleKind::images) {
     write_grid(a.out, samples, a.count, shape[0], shape[1], shape[2], grid.rows, grid.columns);
   } else if (recipe.kind == SampleKind::pattern) {
@@ -107,8 +108,7 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("run", a->run, "run directory or checkpoint")->required();
   command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
-  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")
-                         ->check(check_seed);
+  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")->check(check_seed);
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
   command->callback([&action, a, seed] {
     action = [a, seed] {

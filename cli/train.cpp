@@ -95,7 +95,8 @@ void add_train(CLI::App& app, Action& action) {
     action = [arguments, flags] {
       const GivenOptions given = flags->given();
       if (!arguments->resume.empty()) return train_resumed(*arguments, given);
-      if (arguments->recipe.empty() && !arguments->config_file.empty()) arguments->recipe = recipe_in_file(arguments->config_file);
+      if (arguments->recipe.empty() && !arguments->config_file.empty())
+        arguments->recipe = recipe_in_file(arguments->config_file);
       if (arguments->recipe.empty()) fail<ConfigError>("train needs a recipe (forger list shows them) or --resume RUN");
       return train_new(*arguments, given);
     };

@@ -11,9 +11,11 @@ constexpr double kGradientBound = 1e-6, kSecondGradientBound = 1e-5;
 struct Tally {
   int passed = 0, failed = 0;
 
-  void row(const std::string& op, const std::string& size, const std::string& what, double error, double bound, const std::string& problem) {
+  void row(const std::string& op, const std::string& size, const std::string& what, double error, double bound,
+           const std::string& problem) {
     ++(problem.empty() ? passed : failed);
-    fmt::print("{:<22} {:<30} {:<36} {:>9.2e} {:>9.2e}  {}\n", op, size, what, error, bound, problem.empty() ? "ok" : "MISS " + problem);
+    fmt::print("{:<22} {:<30} {:<36} {:>9.2e} {:>9.2e}  {}\n", op, size, what, error, bound,
+               problem.empty() ? "ok" : "MISS " + problem);
   }
 };
 
@@ -42,7 +44,8 @@ int verify_all(const std::string& only, bool gradients) {
     if (!gradients || !c.check_gradients) continue;
     const double first = gradient_error(c), second = second_gradient_error(c);
     tally.row(c.op, c.name, "gradient", first, kGradientBound, first < kGradientBound ? "" : "differs from central differences");
-    tally.row(c.op, c.name, "second gradient", second, kSecondGradientBound, second < kSecondGradientBound ? "" : "differs from central differences");
+    tally.row(c.op, c.name, "second gradient", second, kSecondGradientBound,
+              second < kSecondGradientBound ? "" : "differs from central differences");
   }
   fmt::print("{} passed, {} failed\n", tally.passed, tally.failed);
   return tally.failed == 0 && tally.passed > 0 ? 0 : 1;
@@ -51,14 +54,14 @@ int verify_all(const std::string& only, bool gradients) {
 }  // namespace
 
 void add_verify(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("verify", "check every kernel against the reference, every gradient against differences");
+  CLI::App* command =
+      app.add_subcommand("verify", "check every kernel against the reference, every gradient against differences");
   auto only = std::make_shared<std::string>();
   auto kernels_only = std::make_shared<bool>(false);
   command->add_option("--op", *only, "check this op alone");
   command->add_flag("--kernels-only", *kernels_only, "leave out the gradients");
-  command->callback([&action, only, kernels_only] {
-    action = [only, kernels_only] { return verify_all(*only, !*kernels_only); };
-  });
+  command->callback(
+      [&action, only, kernels_only] { action = [only, kernels_only] { return verify_all(*only, !*kernels_only); }; });
 }
 
 }  // namespace forger

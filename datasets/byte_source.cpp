@@ -43,13 +43,11 @@ class GzipReader {
     position_ += offered_in - stream_.avail_in;
     if (status == Z_STREAM_END) {
       next_member();
-    } else if (status == Z_BUF_ERROR ||
-               (status == Z_OK && position_ == compressed_.size() && stream_.avail_out > 0)) {
-      fail<DataError>("{}: the compressed data ends too early, at byte {}; copy or download the file again",
-                      name_, position_);
+    } else if (status == Z_BUF_ERROR || (status == Z_OK && position_ == compressed_.size() && stream_.avail_out > 0)) {
+      fail<DataError>("{}: the compressed data ends too early, at byte {}; copy or download the file again", name_, position_);
     } else if (status != Z_OK) {
-      fail<DataError>("{}: the compressed data is damaged near byte {}: {}; copy or download the file again",
-                      name_, position_, stream_.msg ? stream_.msg : "no gzip data");
+      fail<DataError>("{}: the compressed data is damaged near byte {}: {}; copy or download the file again", name_, position_,
+                      stream_.msg ? stream_.msg : "no gzip data");
     }
     return offered_out - stream_.avail_out;
   }
@@ -61,8 +59,8 @@ class GzipReader {
     } else if (is_gzip(rest)) {
       inflateReset(&stream_);
     } else {
-      fail<DataError>("{}: {} bytes follow the compressed data at byte {}; copy or download the file again",
-                      name_, rest.size(), position_);
+      fail<DataError>("{}: {} bytes follow the compressed data at byte {}; copy or download the file again", name_, rest.size(),
+                      position_);
     }
   }
 
@@ -89,8 +87,7 @@ bool is_gzip(Bytes bytes) {
 }
 
 ByteSource gzip_source(Bytes compressed, std::string name) {
-  auto reader =
-      std::make_shared<GzipReader>(compressed, std::move(name));  // shared: std::function must be copyable
+  auto reader = std::make_shared<GzipReader>(compressed, std::move(name));  // shared: std::function must be copyable
   return [reader](std::span<uint8_t> out) { return reader->read(out); };
 }
 

@@ -96,12 +96,10 @@ std::vector<uint8_t> read_file(const std::string& path, int64_t max_bytes) {
   struct stat info = {};
   if (::fstat(fd.get(), &info) != 0) fail_with_errno(path, "read its size");
   if (!S_ISREG(info.st_mode)) {
-    fail<DataError>("{}: cannot read: it is {}, name a file", path,
-                    S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
+    fail<DataError>("{}: cannot read: it is {}, name a file", path, S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
   }
   if (info.st_size > max_bytes) {
-    fail<DataError>("{}: is {} bytes long, expected at most {}; use a smaller file", path, info.st_size,
-                    max_bytes);
+    fail<DataError>("{}: is {} bytes long, expected at most {}; use a smaller file", path, info.st_size, max_bytes);
   }
   std::vector<uint8_t> bytes(static_cast<size_t>(info.st_size));
   size_t done = 0;

@@ -43,13 +43,11 @@ void append_big_endian(std::vector<uint8_t>& out, uint32_t word) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(word >> shift));
 }
 
-void read_exactly(const ByteSource& source, std::span<uint8_t> out, const std::string& name, const char* what,
-                  int64_t offset) {
+void read_exactly(const ByteSource& source, std::span<uint8_t> out, const std::string& name, const char* what, int64_t offset) {
   const size_t got = source(out);
   if (got < out.size()) {
-    fail<DataError>(
-        "{}: too short: {} ends at byte {}, expected at least {} bytes; copy or download the file again",
-        name, what, offset + static_cast<int64_t>(got), offset + static_cast<int64_t>(out.size()));
+    fail<DataError>("{}: too short: {} ends at byte {}, expected at least {} bytes; copy or download the file again", name, what,
+                    offset + static_cast<int64_t>(got), offset + static_cast<int64_t>(out.size()));
   }
 }
 
@@ -58,12 +56,11 @@ std::vector<int64_t> read_header(const ByteSource& source, const std::string& na
   uint8_t magic[4];
   read_exactly(source, magic, name, "the IDX header", 0);
   if (magic[0] != 0 || magic[1] != 0) {
-    fail<DataError>("{}: byte 0: no IDX file: it begins with {:02x} {:02x}, expected 00 00", name, magic[0],
-                    magic[1]);
+    fail<DataError>("{}: byte 0: no IDX file: it begins with {:02x} {:02x}, expected 00 00", name, magic[0], magic[1]);
   }
   if (magic[2] != kUnsignedByte) {
-    fail<DataError>("{}: byte 2: IDX type 0x{:02x} ({}), expected 0x08 (unsigned byte); convert the file",
-                    name, magic[2], type_name(magic[2]));
+    fail<DataError>("{}: byte 2: IDX type 0x{:02x} ({}), expected 0x08 (unsigned byte); convert the file", name, magic[2],
+                    type_name(magic[2]));
   }
   if (magic[3] < 1 || magic[3] > kMaxDims) {
     fail<DataError>("{}: byte 3: {} dimensions, expected 1 to {}", name, magic[3], kMaxDims);
@@ -76,12 +73,11 @@ std::vector<int64_t> read_header(const ByteSource& source, const std::string& na
     const auto offset = static_cast<int64_t>(4 + 4 * i);
     read_exactly(source, word, name, "the IDX header", offset);
     dims[i] = load_big_endian(word);
-    if (dims[i] == 0)
-      fail<DataError>("{}: byte {}: dimension {} is empty, the file holds no data", name, offset, i);
+    if (dims[i] == 0) fail<DataError>("{}: byte {}: dimension {} is empty, the file holds no data", name, offset, i);
     count = element_count(std::array{count, dims[i]});
     if (count > kMaxFileBytes) {
-      fail<DataError>("{}: byte {}: the header claims more than {} bytes of data; the file is damaged", name,
-                      offset, kMaxFileBytes);
+      fail<DataError>("{}: byte {}: the header claims more than {} bytes of data; the file is damaged", name, offset,
+                      kMaxFileBytes);
     }
   }
   if (header_bytes + count > capacity) {
@@ -94,21 +90,18 @@ std::vector<int64_t> read_header(const ByteSource& source, const std::string& na
 }
 
 /// Reads `count` bytes; takes memory only as data arrives, so that a false header cannot claim gigabytes.
-std::vector<uint8_t> read_values(const ByteSource& source, int64_t count, const std::string& name,
-                                 int64_t offset) {
+std::vector<uint8_t> read_values(const ByteSource& source, int64_t count, const std::string& name, int64_t offset) {
   constexpr int64_t kFirst = 1 << 20;
   std::vector<uint8_t> values;
   while (static_cast<int64_t>(values.size()) < count) {
     const auto done = static_cast<int64_t>(values.size());
     values.resize(static_cast<size_t>(std::min(count, std::max(kFirst, 2 * done))));
-    read_exactly(source, std::span(values).subspan(static_cast<size_t>(done)), name, "the data",
-                 offset + done);
+    read_exactly(source, std::span(values).subspan(static_cast<size_t>(done)), name, "the data", offset + done);
   }
   return values;
 }
 
-std::vector<uint8_t> make_header(const std::string& path, uint8_t type, std::span<const int64_t> dims,
-                                 size_t count) {
+std::vector<uint8_t> make_header(const std::string& path, uint8_t type, std::span<const int64_t> dims, size_t count) {
   if (dims.empty() || dims.size() > kMaxDims) {
     fail<ShapeError>("{}: {} dimensions, expected 1 to {}", path, dims.size(), kMaxDims);
   }
@@ -120,8 +113,7 @@ std::vector<uint8_t> make_header(const std::string& path, uint8_t type, std::spa
     append_big_endian(header, static_cast<uint32_t>(d));
   }
   if (element_count(dims) != static_cast<int64_t>(count)) {
-    fail<ShapeError>("{}: {} values, expected {} for shape {}", path, count, element_count(dims),
-                     shape_text(dims));
+    fail<ShapeError>("{}: {} values, expected {} for shape {}", path, count, element_count(dims), shape_text(dims));
   }
   return header;
 }
@@ -141,8 +133,8 @@ IdxArray parse_idx(Bytes file, const std::string& name) {
   // Asking for one byte more than there is also makes a gzip file verify its checksum.
   uint8_t extra;
   if (source({&extra, 1}) != 0) {
-    fail<DataError>("{}: too long: the data goes on after byte {}, where the header {} says that it ends",
-                    name, header_bytes + element_count(array.dims), shape_text(array.dims));
+    fail<DataError>("{}: too long: the data goes on after byte {}, where the header {} says that it ends", name,
+                    header_bytes + element_count(array.dims), shape_text(array.dims));
   }
   return array;
 }

@@ -22,8 +22,7 @@ void require_folder(const std::string& folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (!fs::exists(status)) fail<DataError>("{}: no such folder; give --data a folder of images", folder);
-  if (!fs::is_directory(status))
-    fail<DataError>("{}: is no folder; give --data the folder that holds it", folder);
+  if (!fs::is_directory(status)) fail<DataError>("{}: is no folder; give --data the folder that holds it", folder);
 }
 
 std::string folder_name(const std::string& folder) {
@@ -40,8 +39,7 @@ const char* split_prefix(Split split) {
 std::optional<std::string> find_idx_file(const std::string& folder, Split split, const char* what, int rank) {
   for (const char* separator : {"-", "."}) {
     for (const char* ending : {"", ".gz"}) {
-      const std::string file =
-          fmt::format("{}-{}{}idx{}-ubyte{}", split_prefix(split), what, separator, rank, ending);
+      const std::string file = fmt::format("{}-{}{}idx{}-ubyte{}", split_prefix(split), what, separator, rank, ending);
       const fs::path path = fs::path(folder) / file;
       std::error_code error;
       if (fs::is_regular_file(path, error)) return path.string();
@@ -53,16 +51,14 @@ std::optional<std::string> find_idx_file(const std::string& folder, Split split,
 std::string require_idx_file(const std::string& folder, Split split, const char* what, int rank) {
   const auto path = find_idx_file(folder, split, what, rank);
   if (!path) {
-    fail<DataError>("{}: has no file {}-{}-idx{}-ubyte, plain or .gz", folder, split_prefix(split), what,
-                    rank);
+    fail<DataError>("{}: has no file {}-{}-idx{}-ubyte, plain or .gz", folder, split_prefix(split), what, rank);
   }
   return *path;
 }
 
 bool is_picture(const fs::path& path) {
   std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
@@ -73,8 +69,7 @@ std::vector<std::string> find_pictures(const std::string& folder) {
   auto entry = fs::recursive_directory_iterator(folder, error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     std::error_code ignored;  // a file that cannot be looked at is read below, where its error has its name
-    if (is_picture(entry->path()) && !entry->is_directory(ignored))
-      paths.push_back(entry->path().generic_string());
+    if (is_picture(entry->path()) && !entry->is_directory(ignored)) paths.push_back(entry->path().generic_string());
   }
   if (error) fail<DataError>("{}: cannot list the folder: {}", folder, error.message());
   std::sort(paths.begin(), paths.end());
@@ -99,15 +94,14 @@ ImageDataset load_mnist(const std::string& folder, Split split) {
   IdxArray images = read_idx(image_path);
   IdxArray labels = read_idx(label_path);
   if (images.dims.size() != 3) {
-    fail<DataError>("{}: has shape {}, expected images [count, height, width]", image_path,
-                    shape_text(images.dims));
+    fail<DataError>("{}: has shape {}, expected images [count, height, width]", image_path, shape_text(images.dims));
   }
   if (labels.dims.size() != 1) {
     fail<DataError>("{}: has shape {}, expected labels [count]", label_path, shape_text(labels.dims));
   }
   if (labels.dims[0] != images.dims[0]) {
-    fail<DataError>("{}: {} labels, expected {}, one for each image in {}; the files are not of one set",
-                    label_path, labels.dims[0], images.dims[0], image_path);
+    fail<DataError>("{}: {} labels, expected {}, one for each image in {}; the files are not of one set", label_path,
+                    labels.dims[0], images.dims[0], image_path);
   }
   return {images.dims[0],           images.dims[1],           images.dims[2],     1,
           std::move(images.values), std::move(labels.values), folder_name(folder)};
@@ -116,23 +110,20 @@ ImageDataset load_mnist(const std::string& folder, Split split) {
 ImageDataset load_image_folder(const std::string& folder, int height, int width, int channels) {
   require_folder(folder);
   if (height < 1 || width < 1 || height > kMaxSide || width > kMaxSide) {
-    fail<ConfigError>("{}: images of {} x {} pixels, expected 1 to {} on a side", folder, height, width,
-                      kMaxSide);
+    fail<ConfigError>("{}: images of {} x {} pixels, expected 1 to {} on a side", folder, height, width, kMaxSide);
   }
   const std::vector<std::string> paths = find_pictures(folder);
   if (paths.empty()) fail<DataError>("{}: holds no .png, .jpg or .jpeg file", folder);
   const auto count = static_cast<int64_t>(paths.size());
   const int64_t image_bytes = int64_t{height} * width * channels;
   if (count > kMaxDatasetBytes / image_bytes) {
-    fail<DataError>(
-        "{}: {} pictures of {} bytes each, expected at most {} bytes in all; use fewer or smaller ones",
-        folder, count, image_bytes, kMaxDatasetBytes);
+    fail<DataError>("{}: {} pictures of {} bytes each, expected at most {} bytes in all; use fewer or smaller ones", folder,
+                    count, image_bytes, kMaxDatasetBytes);
   }
   ImageDataset set{count, height, width, channels, {}, {}, folder_name(folder)};
   set.pixels.reserve(static_cast<size_t>(count * image_bytes));
   for (const std::string& path : paths) {
-    const Image image =
-        crop_and_resize(decode_image(read_file(path, kMaxPictureBytes), channels, path), height, width);
+    const Image image = crop_and_resize(decode_image(read_file(path, kMaxPictureBytes), channels, path), height, width);
     set.pixels.insert(set.pixels.end(), image.pixels.begin(), image.pixels.end());
   }
   return set;

@@ -5,8 +5,8 @@
 namespace forger {
 namespace {
 
-constexpr uint8_t kStartOfImage = 0xD8, kEndOfImage = 0xD9, kFirstRestart = 0xD0, kLastRestart = 0xD7,
-                  kHuffmanTables = 0xC4, kStuffed = 0x00;
+constexpr uint8_t kStartOfImage = 0xD8, kEndOfImage = 0xD9, kFirstRestart = 0xD0, kLastRestart = 0xD7, kHuffmanTables = 0xC4,
+                  kStuffed = 0x00;
 
 /// Markers without a length and contents behind them.
 bool stands_alone(uint8_t marker) {

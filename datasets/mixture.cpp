@@ -71,9 +71,8 @@ std::vector<float> sample(const Mixture& mixture, int64_t n, uint64_t seed) {
     const uint32_t mode = philox_below(random_word(seed, kModeStream, i), modes);
     for (int d = 0; d < mixture.dims; ++d) {
       const int64_t element = i * mixture.dims + d;
-      const double noise = mixture.noise == Mixture::Noise::normal
-                               ? random_normal(seed, kNoiseStream, element)
-                               : philox_uniform(random_word(seed, kNoiseStream, element));
+      const double noise = mixture.noise == Mixture::Noise::normal ? random_normal(seed, kNoiseStream, element)
+                                                                   : philox_uniform(random_word(seed, kNoiseStream, element));
       const float center = mixture.centers[static_cast<size_t>(mode) * mixture.dims + d];
       samples[static_cast<size_t>(element)] = static_cast<float>(center + mixture.scale * noise);
     }

@@ -28,7 +28,8 @@ void check(const Option& option, const OptionValue& value) {
     if (option.choices.empty() || std::find(option.choices.begin(), option.choices.end(), *text) != option.choices.end()) return;
     fail<ConfigError>("--{}: '{}' is none of: {}", option.name, *text, fmt::join(option.choices, ", "));
   }
-  const double number = std::holds_alternative<int64_t>(value) ? static_cast<double>(std::get<int64_t>(value)) : std::get<double>(value);
+  const double number =
+      std::holds_alternative<int64_t>(value) ? static_cast<double>(std::get<int64_t>(value)) : std::get<double>(value);
   if (!(number >= option.low && number <= option.high)) {
     fail<ConfigError>("--{}: {} is out of range, expected {} to {}", option.name, show(value), option.low, option.high);
   }
@@ -59,7 +60,9 @@ bool Config::has(const std::string& name) const {
   return std::any_of(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
 }
 
-const Option& Config::at(const std::string& name) const { return const_cast<Config*>(this)->find(name); }
+const Option& Config::at(const std::string& name) const {
+  return const_cast<Config*>(this)->find(name);
+}
 
 Option& Config::find(const std::string& name) {
   std::vector<std::string> names;
@@ -70,7 +73,9 @@ Option& Config::find(const std::string& name) {
   fail<ConfigError>("recipe {} has no option '{}'; did you mean '{}'?", recipe_, name, nearest_name(name, names));
 }
 
-std::string Config::to_string(const std::string& name) const { return show(at(name).value); }
+std::string Config::to_string(const std::string& name) const {
+  return show(at(name).value);
+}
 
 void Config::set(const std::string& name, const std::string& text) {
   const Option& option = find(name);

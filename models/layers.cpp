@@ -4,7 +4,9 @@
 
 namespace forger {
 
-std::string Layers::next_name(const std::string& kind) { return kind + "_" + std::to_string(++counts_[kind]); }
+std::string Layers::next_name(const std::string& kind) {
+  return kind + "_" + std::to_string(++counts_[kind]);
+}
 
 void Layers::row(const std::string& name, const std::string& type, int64_t parameters) {
   Shape shape = x_.shape();
@@ -80,10 +82,18 @@ Layers& Layers::activation(const std::string& kind, const std::string& type, Sca
   return *this;
 }
 
-Layers& Layers::relu() { return activation("re_lu", "ReLU", ScalarOp::relu); }
-Layers& Layers::leaky_relu(double alpha) { return activation("leaky_re_lu", "LeakyReLU", ScalarOp::leaky_relu, alpha); }
-Layers& Layers::tanh() { return activation("tanh", "Tanh", ScalarOp::tanh); }
-Layers& Layers::sigmoid() { return activation("sigmoid", "Sigmoid", ScalarOp::sigmoid); }
+Layers& Layers::relu() {
+  return activation("re_lu", "ReLU", ScalarOp::relu);
+}
+Layers& Layers::leaky_relu(double alpha) {
+  return activation("leaky_re_lu", "LeakyReLU", ScalarOp::leaky_relu, alpha);
+}
+Layers& Layers::tanh() {
+  return activation("tanh", "Tanh", ScalarOp::tanh);
+}
+Layers& Layers::sigmoid() {
+  return activation("sigmoid", "Sigmoid", ScalarOp::sigmoid);
+}
 
 Layers& Layers::dropout(double rate) {
   const std::string name = next_name("dropout");

@@ -21,9 +21,9 @@ class Layers {
 
   Layers(Network& network, Value x, const ForwardPass& pass) : net_(network), x_(x), pass_(pass) {}
 
-  Layers& dense(int64_t units, DenseInit init = DenseInit::keras);             // [N,I] -> [N,units]
-  Layers& conv2d(int64_t filters, int64_t kernel, int64_t stride = 1);           // 'same'
-  Layers& conv2d_transpose(int64_t filters, int64_t kernel, int64_t stride);     // 'same'
+  Layers& dense(int64_t units, DenseInit init = DenseInit::keras);            // [N,I] -> [N,units]
+  Layers& conv2d(int64_t filters, int64_t kernel, int64_t stride = 1);        // 'same'
+  Layers& conv2d_transpose(int64_t filters, int64_t kernel, int64_t stride);  // 'same'
   Layers& batch_norm(double momentum, double epsilon = 1e-3);
   Layers& relu();
   Layers& leaky_relu(double alpha);

@@ -14,7 +14,7 @@ Value mlp_discriminator(Network& network, Value images, const ForwardPass& pass)
 Value points_network(Network& network, Value x, const std::vector<int64_t>& hidden, int64_t outputs, const ForwardPass& pass);
 
 /// The 1010 pattern's generator 1-3-4 and discriminator 4-3-1: sigmoid layers with PyTorch's initial weights.
-Value pattern_generator(Network& network, Value z, const ForwardPass& pass);       // [N,1] -> [N,4] in (0, 1)
-Value pattern_discriminator(Network& network, Value x, const ForwardPass& pass);   // [N,4] -> logits [N,1]
+Value pattern_generator(Network& network, Value z, const ForwardPass& pass);      // [N,1] -> [N,4] in (0, 1)
+Value pattern_discriminator(Network& network, Value x, const ForwardPass& pass);  // [N,4] -> logits [N,1]
 
 }  // namespace forger

@@ -25,7 +25,9 @@ Value Network::state(const std::string& name, Shape shape, Initializer initializ
   return variable(name, std::move(shape), initializer, false);
 }
 
-void Network::set(const std::string& name, Value value) { values_.at(name) = value; }
+void Network::set(const std::string& name, Value value) {
+  values_.at(name) = value;
+}
 
 std::vector<Value> Network::parameters() const {
   std::vector<Value> values;

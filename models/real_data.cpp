@@ -55,7 +55,8 @@ RealData load_real_data(const Config& config, DType real) {
   data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
   data.bytes.resize(images.pixels.size());
   std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
-  data.description = fmt::format("{}: {} images of {}x{}x{}", config.text("data"), images.count, images.height, images.width, images.channels);
+  data.description =
+      fmt::format("{}: {} images of {}x{}x{}", config.text("data"), images.count, images.height, images.width, images.channels);
   return data;
 }
 

@@ -10,13 +10,13 @@ namespace forger {
 
 /// A table of rows that the graph gathers from, and how a batch is made of them.
 struct RealData {
-  TensorType table;               // u8 images [M,H,W,C], or real points [M,D], or centres of a mixture [modes,D]
-  std::vector<std::byte> bytes;   // its contents
-  bool fresh = false;             // rows are centres: add noise, draw every batch anew
-  bool replacement = true;        // draw rows with replacement, else walk through epochs
-  bool normal_noise = true;       // fresh: normal, else uniform in [0, 1)
-  double noise_scale = 0;         // fresh
-  std::string description;        // one line for the log
+  TensorType table;              // u8 images [M,H,W,C], or real points [M,D], or centres of a mixture [modes,D]
+  std::vector<std::byte> bytes;  // its contents
+  bool fresh = false;            // rows are centres: add noise, draw every batch anew
+  bool replacement = true;       // draw rows with replacement, else walk through epochs
+  bool normal_noise = true;      // fresh: normal, else uniform in [0, 1)
+  double noise_scale = 0;        // fresh
+  std::string description;       // one line for the log
 
   Shape sample_shape() const { return {table.shape.begin() + 1, table.shape.end()}; }
 };

@@ -30,7 +30,8 @@ std::vector<Option> common_options() {
       changeable(integer("steps", 10000, 1, 1e12, "training steps in all")),
       integer("batch", 32, 1, 65536, "samples in a batch"),
       integer("n-critic", 1, 1, 64, "k: discriminator updates per generator update"),
-      choice("loss", "non-saturating", {"non-saturating", "minimax", "mse"}, "G's loss: -log D(G(z)), log(1 - D(G(z))), or squared error for both"),
+      choice("loss", "non-saturating", {"non-saturating", "minimax", "mse"},
+             "G's loss: -log D(G(z)), log(1 - D(G(z))), or squared error for both"),
       choice("d-update", "separate", {"separate", "sum", "mixed"},
              "D learns real and fake in two updates, one update on the sum of the losses, or one on a mixed batch"),
       choice("fakes", "predict", {"predict", "shared"},
@@ -64,7 +65,10 @@ std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) 
 }
 
 std::vector<Option> image_options() {
-  return {{.name = "data", .value = "datasets/mnist", .help = "folder of IDX files or of PNG and JPEG pictures", .may_change_on_resume = true},
+  return {{.name = "data",
+           .value = "datasets/mnist",
+           .help = "folder of IDX files or of PNG and JPEG pictures",
+           .may_change_on_resume = true},
           integer("image-size", 28, 4, 512, "pictures are cropped and resized to a square of this side"),
           integer("channels", 1, 1, 3, "1: grey, 3: colour"),
           {.name = "grid", .value = "4x8", .help = "rows x columns of the sample pictures", .may_change_on_resume = true}};
@@ -75,27 +79,53 @@ std::vector<Option> point_options(const std::string& distribution, int64_t data_
           integer("data-size", data_size, 0, 1e8, "real samples in all, walked through in epochs; 0: new ones in every batch")};
 }
 
-Config config(const std::string& name, std::vector<Option> options, std::initializer_list<std::pair<const char*, const char*>> values) {
+Config config(const std::string& name, std::vector<Option> options,
+              std::initializer_list<std::pair<const char*, const char*>> values) {
   Config c(name, std::move(options));
   for (const auto& [key, value] : values) c.set(key, std::string(value));
   return c;
 }
 
-Value dcgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return dcgan_generator(n, z, s[0], s[2], pass); }
-Value mlp_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return mlp_generator(n, z, s, pass); }
-Value pattern_g(Network& n, Value z, const Shape&, const ForwardPass& pass) { return pattern_generator(n, z, pass); }
-Value normal1d_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return points_network(n, z, {4}, s[0], pass); }
-Value normal1d_d(Network& n, Value x, const ForwardPass& pass) { return points_network(n, x, {8}, 1, pass); }
-Value points_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) { return points_network(n, z, {64, 64}, s[0], pass); }
-Value points_d(Network& n, Value x, const ForwardPass& pass) { return points_network(n, x, {64, 64}, 1, pass); }
+Value dcgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return dcgan_generator(n, z, s[0], s[2], pass);
+}
+Value mlp_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return mlp_generator(n, z, s, pass);
+}
+Value pattern_g(Network& n, Value z, const Shape&, const ForwardPass& pass) {
+  return pattern_generator(n, z, pass);
+}
+Value normal1d_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return points_network(n, z, {4}, s[0], pass);
+}
+Value normal1d_d(Network& n, Value x, const ForwardPass& pass) {
+  return points_network(n, x, {8}, 1, pass);
+}
+Value points_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return points_network(n, z, {64, 64}, s[0], pass);
+}
+Value points_d(Network& n, Value x, const ForwardPass& pass) {
+  return points_network(n, x, {64, 64}, 1, pass);
+}
 
 Recipe mixture_recipe(const std::string& name, const std::string& summary, int64_t data_size) {
-  return {name, summary, SampleKind::points,
+  return {name,
+          summary,
+          SampleKind::points,
           config(name, with(common_options(), point_options(name, data_size)),
-                 {{"steps", "20000"}, {"batch", "250"}, {"z-dim", "8"}, {"z-distribution", "uniform"}, {"d-update", "sum"},
-                  {"g-noise", "fresh"}, {"g-lr", "0.0003"}, {"d-lr", "0.001"}, {"log-every", "1000"}, {"sample-every", "2000"},
+                 {{"steps", "20000"},
+                  {"batch", "250"},
+                  {"z-dim", "8"},
+                  {"z-distribution", "uniform"},
+                  {"d-update", "sum"},
+                  {"g-noise", "fresh"},
+                  {"g-lr", "0.0003"},
+                  {"d-lr", "0.001"},
+                  {"log-every", "1000"},
+                  {"sample-every", "2000"},
                   {"checkpoint-every", "5000"}}),
-          points_g, points_d};
+          points_g,
+          points_d};
 }
 
 std::vector<Recipe> make_recipes() {
@@ -105,21 +135,45 @@ std::vector<Recipe> make_recipes() {
                dcgan_discriminator});
   r.push_back({"mlp", "fully connected GAN for images, D on mixed batches of real and fake", SampleKind::images,
                config("mlp", with(common_options(), image_options()),
-                      {{"steps", "10000"}, {"d-update", "mixed"}, {"z-distribution", "uniform"}, {"grid", "4x4"},
-                       {"log-every", "500"}, {"sample-every", "1000"}, {"checkpoint-every", "5000"}}),
+                      {{"steps", "10000"},
+                       {"d-update", "mixed"},
+                       {"z-distribution", "uniform"},
+                       {"grid", "4x4"},
+                       {"log-every", "500"},
+                       {"sample-every", "1000"},
+                       {"checkpoint-every", "5000"}}),
                mlp_g, mlp_discriminator});
   r.push_back({"pattern1010", "the smallest GAN: four numbers high, low, high, low from one constant", SampleKind::pattern,
                config("pattern1010", with(common_options(), point_options("pattern1010", 0)),
-                      {{"steps", "10000"}, {"batch", "1"}, {"loss", "mse"}, {"optimizer", "sgd"}, {"g-lr", "0.01"}, {"d-lr", "0.01"},
-                       {"z-dim", "1"}, {"z-distribution", "constant"}, {"log-every", "1000"}, {"sample-every", "1000"},
+                      {{"steps", "10000"},
+                       {"batch", "1"},
+                       {"loss", "mse"},
+                       {"optimizer", "sgd"},
+                       {"g-lr", "0.01"},
+                       {"d-lr", "0.01"},
+                       {"z-dim", "1"},
+                       {"z-distribution", "constant"},
+                       {"log-every", "1000"},
+                       {"sample-every", "1000"},
                        {"checkpoint-every", "5000"}}),
                pattern_g, pattern_discriminator});
   // 10,000 epochs of ten mini-batches, three of which make a step (two for D, one for G): 33,334 steps.
   r.push_back({"normal1d", "1,000 samples of the normal distribution on a line", SampleKind::points,
                config("normal1d", with(common_options(), point_options("normal1d", 1000)),
-                      {{"steps", "33334"}, {"batch", "100"}, {"n-critic", "2"}, {"d-update", "sum"}, {"g-noise", "fresh"}, {"z-dim", "8"},
-                       {"z-distribution", "uniform"}, {"g-lr", "0.0001"}, {"d-lr", "0.0001"}, {"beta1", "0.9"}, {"epsilon", "1e-08"},
-                       {"log-every", "1000"}, {"sample-every", "5000"}, {"checkpoint-every", "10000"}}),
+                      {{"steps", "33334"},
+                       {"batch", "100"},
+                       {"n-critic", "2"},
+                       {"d-update", "sum"},
+                       {"g-noise", "fresh"},
+                       {"z-dim", "8"},
+                       {"z-distribution", "uniform"},
+                       {"g-lr", "0.0001"},
+                       {"d-lr", "0.0001"},
+                       {"beta1", "0.9"},
+                       {"epsilon", "1e-08"},
+                       {"log-every", "1000"},
+                       {"sample-every", "5000"},
+                       {"checkpoint-every", "10000"}}),
                normal1d_g, normal1d_d});
   r.push_back(mixture_recipe("gaussians4", "four normal distributions in the plane", 1000));
   r.push_back(mixture_recipe("ring8", "eight narrow normal distributions on a circle", 0));

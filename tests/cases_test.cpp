@@ -97,16 +97,25 @@ TEST_CASE("the harness finds a kernel that is wrong") {
         }) == "");
   CHECK(check([](const NodeView& v) {  // one element forgotten: NaN stays
           return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) { correct(a, n - 1); }};
-        }).find("nan") != std::string::npos);
+        })
+            .find("nan") != std::string::npos);
   CHECK(check([](const NodeView& v) {  // one too many: the guard zone
-          return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) { correct(a, n); a.out<float>(0)[n] = 1; }};
+          return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) {
+            correct(a, n);
+            a.out<float>(0)[n] = 1;
+          }};
         }) == "wrote outside a tensor");
   CHECK(check([](const NodeView& v) {  // a value off by a thousandth
-          return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) { correct(a, n); a.out<float>(0)[n / 2] += 1e-3f; }};
-        }).find("instead of") != std::string::npos);
+          return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) {
+            correct(a, n);
+            a.out<float>(0)[n / 2] += 1e-3f;
+          }};
+        })
+            .find("instead of") != std::string::npos);
   CHECK(check([](const NodeView& v) {  // all zero
           return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) { std::fill_n(a.out<float>(0), n, 0.f); }};
-        }).find("all zero") != std::string::npos);
+        })
+            .find("all zero") != std::string::npos);
   CHECK(check([](const NodeView& v) {  // writes to its input
           return PreparedKernel{[n = v.output(0).size()](const KernelArgs& a) {
             correct(a, n);

@@ -33,7 +33,8 @@ TEST_CASE("help and version end with 0 and write nothing") {
 TEST_CASE("list names every recipe") {
   Workplace w;
   const std::string out = w.run("list").out;
-  for (const char* recipe : {"dcgan", "mlp", "pattern1010", "normal1d", "gaussians4", "ring8", "grid25"}) CHECK(contains(out, recipe));
+  for (const char* recipe : {"dcgan", "mlp", "pattern1010", "normal1d", "gaussians4", "ring8", "grid25"})
+    CHECK(contains(out, recipe));
 }
 
 TEST_CASE("the DCGAN has the tutorial's layers, shapes and parameters") {
@@ -42,29 +43,39 @@ TEST_CASE("the DCGAN has the tutorial's layers, shapes and parameters") {
   const size_t second = out.find("Discriminator");
   REQUIRE(second != std::string::npos);
   const std::string g = out.substr(0, second), d = out.substr(second);
-  for (const char* row : {
-           "input (InputLayer) (None, 100) 0", "dense_1 (Dense) (None, 6272) 633472", "reshape_1 (Reshape) (None, 7, 7, 128) 0",
-           "conv2d_transpose_1 (Conv2DTranspose) (None, 14, 14, 128) 262272", "conv2d_1 (Conv2D) (None, 14, 14, 128) 262272",
-           "batch_normalization_1 (BatchNormalization) (None, 14, 14, 128) 512", "re_lu_1 (ReLU) (None, 14, 14, 128) 0",
-           "conv2d_transpose_2 (Conv2DTranspose) (None, 28, 28, 128) 262272", "conv2d_2 (Conv2D) (None, 28, 28, 64) 131136",
-           "batch_normalization_2 (BatchNormalization) (None, 28, 28, 64) 256", "re_lu_2 (ReLU) (None, 28, 28, 64) 0",
-           "Total params: 1,555,329", "Trainable params: 1,554,945", "Non-trainable params: 384"}) {
+  for (const char* row :
+       {"input (InputLayer) (None, 100) 0", "dense_1 (Dense) (None, 6272) 633472", "reshape_1 (Reshape) (None, 7, 7, 128) 0",
+        "conv2d_transpose_1 (Conv2DTranspose) (None, 14, 14, 128) 262272", "conv2d_1 (Conv2D) (None, 14, 14, 128) 262272",
+        "batch_normalization_1 (BatchNormalization) (None, 14, 14, 128) 512", "re_lu_1 (ReLU) (None, 14, 14, 128) 0",
+        "conv2d_transpose_2 (Conv2DTranspose) (None, 28, 28, 128) 262272", "conv2d_2 (Conv2D) (None, 28, 28, 64) 131136",
+        "batch_normalization_2 (BatchNormalization) (None, 28, 28, 64) 256", "re_lu_2 (ReLU) (None, 28, 28, 64) 0",
+        "Total params: 1,555,329", "Trainable params: 1,554,945", "Non-trainable params: 384"}) {
     INFO(row << "\n" << g);
     CHECK(has_row(g, row));
   }
   CHECK(contains(g, "(None, 28, 28, 1)"));
   CHECK(contains(g, "3137"));
-  for (const char* row : {
-           "input (InputLayer) (None, 28, 28, 1) 0", "conv2d_1 (Conv2D) (None, 14, 14, 32) 320",
-           "leaky_re_lu_1 (LeakyReLU) (None, 14, 14, 32) 0", "dropout_1 (Dropout) (None, 14, 14, 32) 0",
-           "conv2d_2 (Conv2D) (None, 7, 7, 64) 32832", "batch_normalization_1 (BatchNormalization) (None, 7, 7, 64) 256",
-           "leaky_re_lu_2 (LeakyReLU) (None, 7, 7, 64) 0", "dropout_2 (Dropout) (None, 7, 7, 64) 0",
-           "conv2d_3 (Conv2D) (None, 4, 4, 128) 131200", "batch_normalization_2 (BatchNormalization) (None, 4, 4, 128) 512",
-           "leaky_re_lu_3 (LeakyReLU) (None, 4, 4, 128) 0", "dropout_3 (Dropout) (None, 4, 4, 128) 0",
-           "conv2d_4 (Conv2D) (None, 4, 4, 256) 524544", "batch_normalization_3 (BatchNormalization) (None, 4, 4, 256) 1024",
-           "leaky_re_lu_4 (LeakyReLU) (None, 4, 4, 256) 0", "dropout_4 (Dropout) (None, 4, 4, 256) 0",
-           "flatten_1 (Flatten) (None, 4096) 0", "dense_1 (Dense) (None, 1) 4097", "Total params: 694,785",
-           "Trainable params: 693,889", "Non-trainable params: 896"}) {
+  for (const char* row : {"input (InputLayer) (None, 28, 28, 1) 0",
+                          "conv2d_1 (Conv2D) (None, 14, 14, 32) 320",
+                          "leaky_re_lu_1 (LeakyReLU) (None, 14, 14, 32) 0",
+                          "dropout_1 (Dropout) (None, 14, 14, 32) 0",
+                          "conv2d_2 (Conv2D) (None, 7, 7, 64) 32832",
+                          "batch_normalization_1 (BatchNormalization) (None, 7, 7, 64) 256",
+                          "leaky_re_lu_2 (LeakyReLU) (None, 7, 7, 64) 0",
+                          "dropout_2 (Dropout) (None, 7, 7, 64) 0",
+                          "conv2d_3 (Conv2D) (None, 4, 4, 128) 131200",
+                          "batch_normalization_2 (BatchNormalization) (None, 4, 4, 128) 512",
+                          "leaky_re_lu_3 (LeakyReLU) (None, 4, 4, 128) 0",
+                          "dropout_3 (Dropout) (None, 4, 4, 128) 0",
+                          "conv2d_4 (Conv2D) (None, 4, 4, 256) 524544",
+                          "batch_normalization_3 (BatchNormalization) (None, 4, 4, 256) 1024",
+                          "leaky_re_lu_4 (LeakyReLU) (None, 4, 4, 256) 0",
+                          "dropout_4 (Dropout) (None, 4, 4, 256) 0",
+                          "flatten_1 (Flatten) (None, 4096) 0",
+                          "dense_1 (Dense) (None, 1) 4097",
+                          "Total params: 694,785",
+                          "Trainable params: 693,889",
+                          "Non-trainable params: 896"}) {
     INFO(row << "\n" << d);
     CHECK(has_row(d, row));
   }

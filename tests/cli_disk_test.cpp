@@ -48,7 +48,8 @@ bool has_temporary(const std::string& folder) {
 
 TEST_CASE("a checkpoint that does not fit leaves no part of itself, and older ones survive") {
   Workplace w;
-  const std::string flags = "train pattern1010 --z-dim 2000 --optimizer adam --checkpoint-every 4 --sample-every 1000 --log-every 1000";
+  const std::string flags =
+      "train pattern1010 --z-dim 2000 --optimizer adam --checkpoint-every 4 --sample-every 1000 --log-every 1000";
   FORGER_RUN_OK(w, flags + " --steps 12 --out whole");
   FORGER_RUN_OK(w, flags + " --steps 4 --out r");
   const auto size = std::filesystem::file_size(w / ("r/" + checkpoint_name(4)));
@@ -84,7 +85,8 @@ TEST_CASE("a disk that fills up stops the run with a clear line; with room again
     MESSAGE("skipped: may not mount a file system here");
     return;
   }
-  const std::string flags = "train pattern1010 --z-dim 2000 --optimizer adam --checkpoint-every 2 --sample-every 1000 --log-every 1000 --keep 99";
+  const std::string flags =
+      "train pattern1010 --z-dim 2000 --optimizer adam --checkpoint-every 2 --sample-every 1000 --log-every 1000 --keep 99";
   FORGER_RUN_OK(w, flags + " --steps 40 --out whole");
   const auto outcome = w.run(flags + " --steps 40 --out disk/r");
   INFO(outcome.out << outcome.err);

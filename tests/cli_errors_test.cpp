@@ -97,8 +97,8 @@ TEST_CASE("damaged IDX files") {
   refuses({good.begin(), good.begin() + 10}, {"too short"});
   refuses({good.begin(), good.end() - 1}, {"too short"});
   refuses(idx_bytes({64, 28, 28}, 64 * 28 * 28 + 1), {"too long"});
-  refuses(idx_bytes({4294967295u, 28, 28}, 1000), {"claims"});     // 3.4 TB
-  refuses(idx_bytes({1000000, 1000, 1000}, 1000), {"claims"});     // 10^12 values
+  refuses(idx_bytes({4294967295u, 28, 28}, 1000), {"claims"});  // 3.4 TB
+  refuses(idx_bytes({1000000, 1000, 1000}, 1000), {"claims"});  // 10^12 values
   refuses(idx_bytes({4294967295u, 4294967295u, 4294967295u}, 10), {"claims"});
   refuses(idx_bytes({0, 28, 28}, 0), {"empty"});
   refuses(idx_bytes({63, 28, 28}, 63 * 28 * 28), {"labels"});
@@ -201,7 +201,8 @@ TEST_CASE("run directories that cannot be used") {
 TEST_CASE("grids, shapes and memory are found out before anything is written") {
   Workplace w;
   put_images(w / "data", 4);
-  for (const char* grid : {"0x4", "4", "foo", "4x8x"}) FORGER_REFUSES(w, "train mlp --data data --grid " + std::string(grid), "--grid", grid);
+  for (const char* grid : {"0x4", "4", "foo", "4x8x"})
+    FORGER_REFUSES(w, "train mlp --data data --grid " + std::string(grid), "--grid", grid);
   FORGER_REFUSES(w, (Words{"train", "mlp", "--data", "data", "--grid", ""}), "--grid");
   put_picture(w / "picture/a.png", 20, 1, 1);
   FORGER_REFUSES(w, "train dcgan --data picture --image-size 512 --grid 99x99", "--grid", "pixels");

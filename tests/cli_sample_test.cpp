@@ -21,7 +21,8 @@ std::pair<uint32_t, uint32_t> png_size(const std::string& bytes) {
 
 /// Pictures that differ, some in a folder below.
 void put_pictures(const std::string& folder, int count, int side, int channels) {
-  for (int i = 0; i < count; ++i) put_picture(folder + (i % 2 ? "/inner/" : "/") + std::to_string(i) + ".png", side, channels, i + 1);
+  for (int i = 0; i < count; ++i)
+    put_picture(folder + (i % 2 ? "/inner/" : "/") + std::to_string(i) + ".png", side, channels, i + 1);
 }
 
 }  // namespace
@@ -85,10 +86,14 @@ TEST_CASE("bad arguments of sample") {
   Workplace w;
   FORGER_RUN_OK(w, "train pattern1010 --steps 2 --out r");
   put_text(w / "file", "");
-  for (const char* count : {"0", "-3", "nan", "1e30", "many", "1000001"}) FORGER_REFUSES(w, "sample r --count " + std::string(count), "--count", count);
-  for (const char* seed : {"-1", "nan", "1e30", "99999999999999999999"}) FORGER_REFUSES(w, "sample r --seed " + std::string(seed), "--seed", seed);
-  for (const char* out : {"x.gif", "x", "png", "x.png.txt"}) FORGER_REFUSES(w, "sample r --out " + std::string(out), "--out", out, ".png, .npy, .idx");
-  for (const char* out : {"file/x.png", "none/x.npy", "/proc/forger-x.idx"}) FORGER_REFUSES(w, "sample r --out " + std::string(out), out, "cannot create");
+  for (const char* count : {"0", "-3", "nan", "1e30", "many", "1000001"})
+    FORGER_REFUSES(w, "sample r --count " + std::string(count), "--count", count);
+  for (const char* seed : {"-1", "nan", "1e30", "99999999999999999999"})
+    FORGER_REFUSES(w, "sample r --seed " + std::string(seed), "--seed", seed);
+  for (const char* out : {"x.gif", "x", "png", "x.png.txt"})
+    FORGER_REFUSES(w, "sample r --out " + std::string(out), "--out", out, ".png, .npy, .idx");
+  for (const char* out : {"file/x.png", "none/x.npy", "/proc/forger-x.idx"})
+    FORGER_REFUSES(w, "sample r --out " + std::string(out), out, "cannot create");
   std::filesystem::create_directory(w / "folder.png");
   FORGER_REFUSES(w, "sample r --out folder.png", "folder.png", "folder");
   FORGER_REFUSES(w, "sample nowhere", "nowhere", "run directory");

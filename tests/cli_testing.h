@@ -40,8 +40,8 @@ inline Words words(const std::string& line) {
 }
 
 struct Outcome {
-  int code = -1;    // exit code; -1: ended by a signal
-  int signal = 0;   // that signal
+  int code = -1;   // exit code; -1: ended by a signal
+  int signal = 0;  // that signal
   std::string out, err;
 
   /// One line on stderr with every part in it, as every wrong input must end.
@@ -54,7 +54,8 @@ struct Outcome {
 /// A running forger. Its streams go to files beside the working directory, so that nothing it prints can block it.
 class Process {
  public:
-  Process(const std::string& folder, const std::string& streams, const Words& arguments, const std::function<void()>& in_child = {})
+  Process(const std::string& folder, const std::string& streams, const Words& arguments,
+          const std::function<void()>& in_child = {})
       : out_(streams + ".out"), err_(streams + ".err") {
     pid_ = ::fork();
     if (pid_ < 0) throw Error("cannot fork");
@@ -155,7 +156,9 @@ class Workplace {
   int runs_ = 0;
 };
 
-inline std::string checkpoint_name(int64_t step) { return fmt::format("checkpoint-{:08}.safetensors", step); }
+inline std::string checkpoint_name(int64_t step) {
+  return fmt::format("checkpoint-{:08}.safetensors", step);
+}
 
 /// The names of a folder's checkpoints, oldest first.
 inline Words checkpoints_in(const std::string& folder) {
@@ -171,23 +174,23 @@ inline Words checkpoints_in(const std::string& folder) {
 
 // These macros keep the line of the test case in a failure's message.
 
-#define FORGER_RUN_OK(workplace, line)                                                        \
-  do {                                                                                        \
-    const auto ok_outcome = (workplace).run(line);                                            \
-    INFO((line) << "\n" << ok_outcome.out << ok_outcome.err);                                 \
-    REQUIRE(ok_outcome.code == 0);                                                            \
-    CHECK(ok_outcome.err == "");                                                              \
+#define FORGER_RUN_OK(workplace, line)                        \
+  do {                                                        \
+    const auto ok_outcome = (workplace).run(line);            \
+    INFO((line) << "\n" << ok_outcome.out << ok_outcome.err); \
+    REQUIRE(ok_outcome.code == 0);                            \
+    CHECK(ok_outcome.err == "");                              \
   } while (false)
 
 /// Exit 2, one line on stderr with all of the given parts, no file made or changed.
-#define FORGER_REFUSES(workplace, line, ...)                                                  \
-  do {                                                                                        \
-    const auto tree_before = (workplace).tree();                                              \
-    const auto refused = (workplace).run(line);                                               \
-    INFO("exit " << refused.code << " signal " << refused.signal << ": " << refused.err);     \
-    CHECK(refused.code == 2);                                                                 \
-    CHECK(refused.is_one_line_with(::forger::test::Words{__VA_ARGS__}));                      \
-    CHECK_MESSAGE((workplace).tree() == tree_before, "files were made or changed");           \
+#define FORGER_REFUSES(workplace, line, ...)                                              \
+  do {                                                                                    \
+    const auto tree_before = (workplace).tree();                                          \
+    const auto refused = (workplace).run(line);                                           \
+    INFO("exit " << refused.code << " signal " << refused.signal << ": " << refused.err); \
+    CHECK(refused.code == 2);                                                             \
+    CHECK(refused.is_one_line_with(::forger::test::Words{__VA_ARGS__}));                  \
+    CHECK_MESSAGE((workplace).tree() == tree_before, "files were made or changed");       \
   } while (false)
 
 /// An IDX file of bytes that vary, enough to look like a set of images.

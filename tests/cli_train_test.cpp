@@ -31,7 +31,8 @@ std::vector<nlohmann::json> metrics_of(const std::string& run) {
 /// Trains `half` steps, resumes to twice as many, and compares with all at once.
 void check_resume(Workplace& w, const std::string& flags, int64_t half = 6) {
   INFO(flags);
-  const std::string common = fmt::format("train {} --sample-every {} --log-every 2 --checkpoint-every {} --keep 9", flags, half, half + 2);
+  const std::string common =
+      fmt::format("train {} --sample-every {} --log-every 2 --checkpoint-every {} --keep 9", flags, half, half + 2);
   const int64_t all = 2 * half;
   FORGER_RUN_OK(w, fmt::format("{} --steps {} --out whole", common, all));
   FORGER_RUN_OK(w, fmt::format("{} --steps {} --out parts", common, half));
@@ -62,7 +63,8 @@ TEST_CASE("a run directory holds what it should") {
   for (std::string text; std::getline(log, text);) {
     if (!contains(text, "[D loss:")) continue;
     ++lines;
-    static const std::regex form(R"([ \d]{5} \[D loss: \d+\.\d{3}, acc\.: \d+\.\d{2}%\] \[G loss: \d+\.\d{3}\]  \d+ images/s, .+ left)");
+    static const std::regex form(
+        R"([ \d]{5} \[D loss: \d+\.\d{3}, acc\.: \d+\.\d{2}%\] \[G loss: \d+\.\d{3}\]  \d+ images/s, .+ left)");
     INFO(text);
     CHECK(std::regex_match(text, form));
   }
@@ -106,10 +108,10 @@ TEST_CASE("the working directory leaves no trace in a checkpoint") {
 TEST_CASE("6 steps and 6 more are 12 steps: small recipes") {
   Workplace w;
   for (const char* flags :
-       {"pattern1010", "pattern1010 --optimizer adam --n-critic 2", "pattern1010 --optimizer rmsprop --loss minimax", "normal1d --batch 8",
-        "normal1d --batch 8 --d-update separate --label-noise 0.1 --fakes shared --g-noise same", "gaussians4 --batch 8",
-        "gaussians4 --batch 8 --optimizer sgd --momentum 0.5 --loss mse --n-critic 2", "ring8 --batch 8 --d-update mixed",
-        "gaussians4 --batch 7 --data-size 10 --optimizer rmsprop --loss minimax"}) {
+       {"pattern1010", "pattern1010 --optimizer adam --n-critic 2", "pattern1010 --optimizer rmsprop --loss minimax",
+        "normal1d --batch 8", "normal1d --batch 8 --d-update separate --label-noise 0.1 --fakes shared --g-noise same",
+        "gaussians4 --batch 8", "gaussians4 --batch 8 --optimizer sgd --momentum 0.5 --loss mse --n-critic 2",
+        "ring8 --batch 8 --d-update mixed", "gaussians4 --batch 7 --data-size 10 --optimizer rmsprop --loss minimax"}) {
     check_resume(w, flags);
   }
 }

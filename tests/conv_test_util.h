@@ -27,8 +27,7 @@ void for_each_product(const Conv2dShape& s, F f) {
               const int64_t h = p * s.stride_h - s.pad_top + r, w = q * s.stride_w - s.pad_left + t;
               if (h < 0 || h >= s.H || w < 0 || w >= s.W) continue;
               for (int64_t c = 0; c < s.C; ++c)
-                f(((n * s.H + h) * s.W + w) * s.C + c, ((k * s.R + r) * s.S + t) * s.C + c,
-                  ((n * s.P + p) * s.Q + q) * s.K + k);
+                f(((n * s.H + h) * s.W + w) * s.C + c, ((k * s.R + r) * s.S + t) * s.C + c, ((n * s.P + p) * s.Q + q) * s.K + k);
             }
 }
 
@@ -61,9 +60,15 @@ std::vector<T> plain(const Conv2dShape& s, const Operands& o, Direction directio
   std::vector<T> result(size, T(0));
   for_each_product(s, [&](int64_t x, int64_t w, int64_t y) {
     switch (direction) {
-      case Direction::forward: result[y] += T(o.x[x]) * T(o.w[w]); break;
-      case Direction::input_grad: result[x] += T(o.dy[y]) * T(o.w[w]); break;
-      case Direction::filter_grad: result[w] += T(o.x[x]) * T(o.dy[y]); break;
+      case Direction::forward:
+        result[y] += T(o.x[x]) * T(o.w[w]);
+        break;
+      case Direction::input_grad:
+        result[x] += T(o.dy[y]) * T(o.w[w]);
+        break;
+      case Direction::filter_grad:
+        result[w] += T(o.x[x]) * T(o.dy[y]);
+        break;
     }
   });
   if (!bias.empty()) {
@@ -84,8 +89,8 @@ inline double max_error(const std::vector<float>& got, const std::vector<double>
 }
 
 inline std::string describe(const Conv2dShape& s) {
-  return fmt::format("N{} {}x{}x{} -> {}x{}x{}, filter {}x{}, stride {}x{}, padding {}x{}", s.N, s.H, s.W, s.C, s.P, s.Q,
-                     s.K, s.R, s.S, s.stride_h, s.stride_w, s.pad_top, s.pad_left);
+  return fmt::format("N{} {}x{}x{} -> {}x{}x{}, filter {}x{}, stride {}x{}, padding {}x{}", s.N, s.H, s.W, s.C, s.P, s.Q, s.K,
+                     s.R, s.S, s.stride_h, s.stride_w, s.pad_top, s.pad_left);
 }
 
 /// `got` against float64, allowed `factor` times the error of plain float32 loops.

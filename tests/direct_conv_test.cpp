@@ -8,7 +8,10 @@ using namespace forger::conv_test;
 namespace {
 
 const std::vector<Conv2dShape> kShapes = {
-    same(3, 28, 64, 1, 7, 1), same(1, 5, 16, 1, 3, 1), same(2, 9, 48, 3, 4, 1), same(2, 15, 32, 2, 8, 1),
+    same(3, 28, 64, 1, 7, 1),
+    same(1, 5, 16, 1, 3, 1),
+    same(2, 9, 48, 3, 4, 1),
+    same(2, 15, 32, 2, 8, 1),
     same(2, 9, 16, 1, 3, 2),
     {2, 6, 17, 16, 2, 2, 5, 6, 15, 1, 1, 1, 0},  // nothing is square; the last columns meet zeros
     {1, 9, 9, 16, 1, 3, 3, 4, 4, 1, 1, 0, 0},    // most of the input is never read

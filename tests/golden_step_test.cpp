@@ -32,8 +32,8 @@ std::set<std::string> lines(const std::string& text) {
 /// is rounding noise. (A bias of a transposed convolution is not one: there is another convolution between, which sees
 /// zeros, not the bias, beyond the border.)
 bool has_zero_gradient(const std::string& parameter) {
-  static const std::set<std::string> names = {"G/conv2d_1/bias", "G/conv2d_2/bias", "D/conv2d_2/bias",
-                                              "D/conv2d_3/bias", "D/conv2d_4/bias"};
+  static const std::set<std::string> names = {"G/conv2d_1/bias", "G/conv2d_2/bias", "D/conv2d_2/bias", "D/conv2d_3/bias",
+                                              "D/conv2d_4/bias"};
   return names.contains(parameter);
 }
 
@@ -47,9 +47,7 @@ std::string parameter_of_moment(const std::string& name) {
 class GoldenStep {
  public:
   GoldenStep(const SafetensorsFile& file, const std::string& fakes, DType real, const std::string& providers)
-      : config_(find_recipe("dcgan").defaults),
-        images_(file.at("images").values<uint8_t>()),
-        variables_(host_device()) {
+      : config_(find_recipe("dcgan").defaults), images_(file.at("images").values<uint8_t>()), variables_(host_device()) {
     const auto seed = static_cast<uint64_t>(file.at("seed").values<int64_t>().at(0));
     config_.set("fakes", fakes);
     config_.set("batch", file.metadata.at("batch"));
@@ -145,8 +143,8 @@ void check_losses(const GoldenStep& step, const SafetensorsFile& file, const std
   const auto losses = file.at(fakes + "/losses").values<double>();
   for (size_t i = 0; i < 5; ++i) {
     const double got = step.session().scalar(kLosses[i]), expected = losses[static_cast<size_t>(number) * 5 + i];
-    CHECK_MESSAGE(std::abs(got - expected) <= tolerance * std::abs(expected), "step ", number, ": ", kLosses[i], " is ",
-                  got, ", PyTorch has ", expected, ", difference ", got - expected);
+    CHECK_MESSAGE(std::abs(got - expected) <= tolerance * std::abs(expected), "step ", number, ": ", kLosses[i], " is ", got,
+                  ", PyTorch has ", expected, ", difference ", got - expected);
   }
 }
 
@@ -170,8 +168,7 @@ void check_variables(const GoldenStep& step, const SafetensorsFile& file, const 
     }
     if (has_zero_gradient(name) && noise > 1e-10) continue;
     const double error = projection_error(got, expected, values.size());
-    CHECK_MESSAGE(error <= tolerance, "relative error ", error, "; the first element is ", got[3], ", PyTorch has ",
-                  expected[3]);
+    CHECK_MESSAGE(error <= tolerance, "relative error ", error, "; the first element is ", got[3], ", PyTorch has ", expected[3]);
   }
 }
 

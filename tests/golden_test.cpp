@@ -30,8 +30,7 @@ const Arithmetic kArithmetics[] = {
     {"float32 on onednn,reference", DType::f32, "onednn,reference", 2e-6},
 };
 
-void check_close(const std::string& name, const std::vector<double>& got, const std::vector<double>& expected,
-                 double tolerance) {
+void check_close(const std::string& name, const std::vector<double>& got, const std::vector<double>& expected, double tolerance) {
   REQUIRE_MESSAGE(got.size() == expected.size(), name);
   double scale = 0;
   for (const double e : expected) scale = std::max(scale, std::abs(e));
@@ -40,8 +39,8 @@ void check_close(const std::string& name, const std::vector<double>& got, const 
   for (size_t i = 0; i < got.size(); ++i) {
     if (error(i) > error(worst)) worst = i;
   }
-  CHECK_MESSAGE(error(worst) <= tolerance * scale, name, "[", worst, "] is ", got[worst], ", PyTorch has ",
-                expected[worst], "; the largest is ", scale, ", error / largest = ", error(worst) / scale);
+  CHECK_MESSAGE(error(worst) <= tolerance * scale, name, "[", worst, "] is ", got[worst], ", PyTorch has ", expected[worst],
+                "; the largest is ", scale, ", error / largest = ", error(worst) / scale);
 }
 
 /// A graph whose inputs are tensors of the file and whose results are compared with others.
@@ -81,8 +80,10 @@ class GoldenGraph {
       buffers.emplace_back(host_device(), values.size() * size_of(arithmetic_.real));
       void* data = buffers.back().data();
       const auto narrow = [](double v) { return static_cast<float>(v); };
-      if (arithmetic_.real == DType::f64) std::copy(values.begin(), values.end(), static_cast<double*>(data));
-      else std::transform(values.begin(), values.end(), static_cast<float*>(data), narrow);
+      if (arithmetic_.real == DType::f64)
+        std::copy(values.begin(), values.end(), static_cast<double*>(data));
+      else
+        std::transform(values.begin(), values.end(), static_cast<float*>(data), narrow);
       session.bind(name, data);
     }
     session.run();

@@ -15,8 +15,7 @@ using namespace forger::test;
 namespace {
 
 // Two images of 2x3 pixels.
-const std::vector<uint8_t> kSmall = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,  0,  0,
-                                     0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
+const std::vector<uint8_t> kSmall = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255};
 
 std::string error_of(std::vector<uint8_t> bytes) {
   return message_of([&] { parse_idx(bytes, "f"); });
@@ -31,9 +30,7 @@ std::vector<uint8_t> changed(size_t index, uint8_t value) {
 }  // namespace
 
 TEST_CASE("md5: known answers of RFC 1321") {
-  const auto sum = [](const std::string& s) {
-    return md5({reinterpret_cast<const uint8_t*>(s.data()), s.size()});
-  };
+  const auto sum = [](const std::string& s) { return md5({reinterpret_cast<const uint8_t*>(s.data()), s.size()}); };
   CHECK(sum("") == "d41d8cd98f00b204e9800998ecf8427e");
   CHECK(sum("message digest") == "f96b697d7cb7938d525a2f31aaf161d0");
   CHECK(sum("12345678901234567890123456789012345678901234567890123456789012345678901234567890") ==
@@ -60,8 +57,7 @@ TEST_CASE("idx: a wrong header says where and what") {
   CHECK(contains(error_of(changed(7, 0)), "byte 4: dimension 0 is empty"));
   CHECK(contains(error_of(changed(15, 0)), "byte 12: dimension 2 is empty"));
   CHECK(contains(error_of(changed(7, 3)), "too short"));
-  CHECK(contains(error_of(changed(7, 1)),
-                 "too long: the data goes on after byte 22, where the header [1, 2, 3]"));
+  CHECK(contains(error_of(changed(7, 1)), "too long: the data goes on after byte 22, where the header [1, 2, 3]"));
 }
 
 TEST_CASE("idx: a header that claims 10^12 images fails at once") {
@@ -81,14 +77,12 @@ TEST_CASE("idx: a header that claims 10^12 images fails at once") {
 TEST_CASE("idx: every truncation and every flipped bit of the compressed data is found") {
   const auto compressed = gzip(kSmall);
   for (size_t n = 0; n < kSmall.size(); ++n) CHECK(error_of({kSmall.begin(), kSmall.begin() + n}) != "");
-  for (size_t n = 0; n < compressed.size(); ++n)
-    CHECK(error_of({compressed.begin(), compressed.begin() + n}) != "");
+  for (size_t n = 0; n < compressed.size(); ++n) CHECK(error_of({compressed.begin(), compressed.begin() + n}) != "");
   for (size_t bit = 8 * 10; bit < 8 * compressed.size(); ++bit) {  // behind gzip's header of names and dates
     auto damaged = compressed;
     damaged[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
     // Found, or without effect: the bits that pad deflate's last byte mean nothing.
-    const bool harmless =
-        error_of(damaged).empty() && parse_idx(damaged, "f").values == parse_idx(kSmall, "f").values;
+    const bool harmless = error_of(damaged).empty() && parse_idx(damaged, "f").values == parse_idx(kSmall, "f").values;
     CHECK((error_of(damaged) != "" || harmless));
   }
   auto longer = kSmall;
@@ -112,25 +106,20 @@ TEST_CASE("idx: what is written is what is read") {
 
   const std::vector<float> floats = {1.0f, -2.5f};
   write_idx(folder / "f.idx", std::vector<int64_t>{2}, std::span<const float>(floats));
-  CHECK(get_file(folder / "f.idx") ==
-        std::vector<uint8_t>{0, 0, 0x0D, 1, 0, 0, 0, 2, 0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0});
-  CHECK(
-      contains(message_of<ShapeError>([&] { write_idx(folder / "x", dims, std::span<const float>(floats)); }),
-               "2 values, expected 12 for shape [3, 2, 2]"));
+  CHECK(get_file(folder / "f.idx") == std::vector<uint8_t>{0, 0, 0x0D, 1, 0, 0, 0, 2, 0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0});
+  CHECK(contains(message_of<ShapeError>([&] { write_idx(folder / "x", dims, std::span<const float>(floats)); }),
+                 "2 values, expected 12 for shape [3, 2, 2]"));
   CHECK(folder.entries() == 2);
 }
 
 TEST_CASE("files: errors tell the system's reason") {
   const TemporaryFolder folder;
-  CHECK(contains(message_of([&] { read_idx(folder / "none"); }),
-                 "/none: cannot open: No such file or directory"));
+  CHECK(contains(message_of([&] { read_idx(folder / "none"); }), "/none: cannot open: No such file or directory"));
   CHECK(contains(message_of([&] { read_idx(folder.path()); }), "it is a folder"));
   CHECK(contains(message_of([&] { read_file("/dev/zero", 10); }), "not a regular file"));
   put_file(folder / "long", std::vector<uint8_t>(11));
-  CHECK(
-      contains(message_of([&] { read_file(folder / "long", 10); }), "is 11 bytes long, expected at most 10"));
-  CHECK(contains(message_of([&] { write_file(folder / "none/x", {}); }),
-                 "cannot create: No such file or directory"));
+  CHECK(contains(message_of([&] { read_file(folder / "long", 10); }), "is 11 bytes long, expected at most 10"));
+  CHECK(contains(message_of([&] { write_file(folder / "none/x", {}); }), "cannot create: No such file or directory"));
   CHECK(contains(message_of([&] { write_file(folder.path(), {}); }), "it is a folder"));
   CHECK(contains(message_of([&] { write_file("/dev/null", {}); }), "not a regular file"));
 }
@@ -164,11 +153,10 @@ TEST_CASE("files: a symbolic link is followed, not replaced") {
 }
 
 TEST_CASE("mnist: the files in this repository are the canonical ones") {
-  const std::pair<const char*, const char*> files[] = {
-      {"train-images-idx3-ubyte", "6bbc9ace898e44ae57da46a324031adb"},
-      {"train-labels-idx1-ubyte", "a25bea736e30d166cdddb491f175f624"},
-      {"t10k-images-idx3-ubyte", "2646ac647ad5339dbf082846283269ea"},
-      {"t10k-labels-idx1-ubyte", "27ae3e4e09519cfbb04c329615203637"}};
+  const std::pair<const char*, const char*> files[] = {{"train-images-idx3-ubyte", "6bbc9ace898e44ae57da46a324031adb"},
+                                                       {"train-labels-idx1-ubyte", "a25bea736e30d166cdddb491f175f624"},
+                                                       {"t10k-images-idx3-ubyte", "2646ac647ad5339dbf082846283269ea"},
+                                                       {"t10k-labels-idx1-ubyte", "27ae3e4e09519cfbb04c329615203637"}};
   for (const auto& [name, sum] : files) {
     const std::string path = fmt::format("{}/datasets/mnist/{}.gz", FORGER_SOURCE_DIR, name);
     const auto compressed = read_file(path, 1 << 26);

@@ -17,8 +17,7 @@ namespace {
 
 void append(void* to, void* data, int size) {
   const auto* bytes = static_cast<uint8_t*>(data);
-  static_cast<std::vector<uint8_t>*>(to)->insert(static_cast<std::vector<uint8_t>*>(to)->end(), bytes,
-                                                 bytes + size);
+  static_cast<std::vector<uint8_t>*>(to)->insert(static_cast<std::vector<uint8_t>*>(to)->end(), bytes, bytes + size);
 }
 
 std::vector<uint8_t> png(const Image& image) {
@@ -34,13 +33,11 @@ std::vector<uint8_t> jpeg(const Image& image) {
 }
 
 Image filled(int height, int width, int channels, uint8_t value) {
-  return {height, width, channels,
-          std::vector<uint8_t>(static_cast<size_t>(height * width * channels), value)};
+  return {height, width, channels, std::vector<uint8_t>(static_cast<size_t>(height * width * channels), value)};
 }
 
 void put_set(const TemporaryFolder& folder, const std::string& prefix, int64_t images, int64_t labels) {
-  const std::vector<uint8_t> pixels(static_cast<size_t>(images * 6), 9),
-      classes(static_cast<size_t>(labels), 1);
+  const std::vector<uint8_t> pixels(static_cast<size_t>(images * 6), 9), classes(static_cast<size_t>(labels), 1);
   const std::vector<int64_t> image_dims = {images, 2, 3}, label_dims = {labels};
   write_idx(folder / (prefix + "-images-idx3-ubyte"), image_dims, std::span<const uint8_t>(pixels));
   write_idx(folder / (prefix + "-labels-idx1-ubyte"), label_dims, std::span<const uint8_t>(classes));
@@ -50,31 +47,26 @@ void put_set(const TemporaryFolder& folder, const std::string& prefix, int64_t i
 
 TEST_CASE("mnist: both splits, their sizes and what is in them") {
   const std::string folder = FORGER_SOURCE_DIR "/datasets/mnist/";
-  const ImageDataset train = load_mnist(folder, Split::train),
-                     test = load_images(folder, Split::test, 28, 28, 1);
+  const ImageDataset train = load_mnist(folder, Split::train), test = load_images(folder, Split::test, 28, 28, 1);
   CHECK(train.name == "mnist");
   CHECK(train.count == 60'000);
   CHECK((train.height == 28 && train.width == 28 && train.channels == 1));
   CHECK(train.pixels.size() == 60'000 * 784);
   CHECK(test.count == 10'000);
-  CHECK(std::vector<uint8_t>(train.labels.begin(), train.labels.begin() + 5) ==
-        std::vector<uint8_t>{5, 0, 4, 1, 9});
+  CHECK(std::vector<uint8_t>(train.labels.begin(), train.labels.begin() + 5) == std::vector<uint8_t>{5, 0, 4, 1, 9});
   CHECK(*std::max_element(train.labels.begin(), train.labels.end()) == 9);
   // MNIST's mean pixel, as everybody normalises it: 0.1307.
   const auto sum = std::accumulate(train.pixels.begin(), train.pixels.end(), int64_t{0});
-  CHECK(static_cast<double>(sum) / 255 / static_cast<double>(train.pixels.size()) ==
-        doctest::Approx(0.1307).epsilon(1e-3));
+  CHECK(static_cast<double>(sum) / 255 / static_cast<double>(train.pixels.size()) == doctest::Approx(0.1307).epsilon(1e-3));
 }
 
 TEST_CASE("mnist: plain, gzip and dotted names; counts must agree") {
   const TemporaryFolder folder;
   put_set(folder, "train", 4, 4);
   CHECK(load_mnist(folder.path(), Split::train).count == 4);
-  CHECK(contains(message_of([&] { load_mnist(folder.path(), Split::test); }),
-                 "has no file t10k-images-idx3-ubyte"));
+  CHECK(contains(message_of([&] { load_mnist(folder.path(), Split::test); }), "has no file t10k-images-idx3-ubyte"));
   put_set(folder, "t10k", 3, 4);
-  CHECK(contains(message_of([&] { load_mnist(folder.path(), Split::test); }),
-                 "4 labels, expected 3, one for each image"));
+  CHECK(contains(message_of([&] { load_mnist(folder.path(), Split::test); }), "4 labels, expected 3, one for each image"));
   CHECK(contains(message_of([&] { load_images(folder.path(), Split::train, 28, 28, 1); }),
                  "images of 2 x 3 x 1, expected 28 x 28 x 1"));
 
@@ -84,8 +76,7 @@ TEST_CASE("mnist: plain, gzip and dotted names; counts must agree") {
   CHECK(load_mnist(folder.path(), Split::train).pixels == std::vector<uint8_t>(24, 9));
 
   std::filesystem::copy(folder / "train-labels.idx1-ubyte", folder / "train-images-idx3-ubyte");
-  CHECK(contains(message_of([&] { load_mnist(folder.path(), Split::train); }),
-                 "has shape [4], expected images"));
+  CHECK(contains(message_of([&] { load_mnist(folder.path(), Split::train); }), "has shape [4], expected images"));
 }
 
 TEST_CASE("image: crops around the centre, shrinks by averages, grows linearly") {
@@ -139,13 +130,10 @@ TEST_CASE("image folder: the first bad file is named") {
 
 TEST_CASE("images: what a folder is not is said") {
   const TemporaryFolder folder;
-  const auto load = [&](const std::string& path) {
-    return message_of([&] { load_images(path, Split::train, 28, 28, 1); });
-  };
+  const auto load = [&](const std::string& path) { return message_of([&] { load_images(path, Split::train, 28, 28, 1); }); };
   CHECK(contains(load(folder.path()), "neither train-images-idx3-ubyte (plain or .gz) nor any .png"));
   CHECK(contains(load(folder / "none"), "/none: no such folder"));
   put_file(folder / "file", std::vector<uint8_t>{1});
   CHECK(contains(load(folder / "file"), "/file: is no folder"));
-  CHECK(contains(message_of([&] { load_image_folder(folder.path(), 28, 28, 1); }),
-                 "holds no .png, .jpg or .jpeg file"));
+  CHECK(contains(message_of([&] { load_image_folder(folder.path(), 28, 28, 1); }), "holds no .png, .jpg or .jpeg file"));
 }

@@ -25,10 +25,11 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"engine/autodiff", {"engine/graph", "engine/ops", "kernels/common"}},
     {"engine/passes", {"engine/graph", "engine/ops", "kernels/common"}},
     {"engine/memory", {"engine/graph", "engine/ops", "kernels/common"}},
-    {"engine/providers", {"engine/graph", "engine/ops", "kernels/common", "kernels/reference", "kernels/simd", "kernels/direct",
-                          "kernels/winograd", "kernels/onednn"}},
-    {"engine/runtime", {"engine/graph", "engine/ops", "engine/passes", "engine/memory", "engine/providers", "kernels/common",
-                        "kernels/reference"}},
+    {"engine/providers",
+     {"engine/graph", "engine/ops", "kernels/common", "kernels/reference", "kernels/simd", "kernels/direct", "kernels/winograd",
+      "kernels/onednn"}},
+    {"engine/runtime",
+     {"engine/graph", "engine/ops", "engine/passes", "engine/memory", "engine/providers", "kernels/common", "kernels/reference"}},
     {"models", {"engine", "datasets", "kernels/common", "kernels/reference"}},
     {"evaluation", {"models", "engine", "datasets", "kernels/common"}},
     {"training", {"evaluation", "models", "engine", "datasets", "kernels/common"}},
@@ -37,7 +38,9 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"bench", {"training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
 };
 
-bool is_below(const std::string& path, const std::string& folder) { return path.rfind(folder + "/", 0) == 0; }
+bool is_below(const std::string& path, const std::string& folder) {
+  return path.rfind(folder + "/", 0) == 0;
+}
 
 }  // namespace
 

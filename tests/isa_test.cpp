@@ -9,9 +9,15 @@ using namespace forger;
 
 namespace {
 
-int baseline() { return 0; }
-int avx2() { return 1; }
-int avx512() { return 2; }
+int baseline() {
+  return 0;
+}
+int avx2() {
+  return 1;
+}
+int avx512() {
+  return 2;
+}
 
 }  // namespace
 

@@ -26,8 +26,7 @@ void check_moments(const Mixture& mixture, int64_t n) {
     double best = INFINITY;
     for (size_t m = 0; m < modes; ++m) {
       double distance = 0;
-      for (int d = 0; d < dims; ++d)
-        distance += std::pow(x[i * dims + d] - mixture.centers[m * dims + d] - mean_shift, 2);
+      for (int d = 0; d < dims; ++d) distance += std::pow(x[i * dims + d] - mixture.centers[m * dims + d] - mean_shift, 2);
       if (distance < best) best = distance, nearest = m;
     }
     count[nearest] += 1;

@@ -9,17 +9,27 @@ using namespace forger::conv_test;
 namespace {
 
 const std::vector<Conv2dShape> kShapes = {
-    same(1, 5, 1, 1, 3, 1),   same(2, 7, 3, 5, 4, 1),    same(3, 9, 17, 19, 4, 2), same(2, 8, 16, 32, 4, 1),
-    same(1, 11, 2, 3, 3, 3),  same(2, 28, 1, 32, 3, 2),  same(1, 9, 64, 1, 7, 1),  same(2, 7, 64, 128, 4, 2),
+    same(1, 5, 1, 1, 3, 1),
+    same(2, 7, 3, 5, 4, 1),
+    same(3, 9, 17, 19, 4, 2),
+    same(2, 8, 16, 32, 4, 1),
+    same(1, 11, 2, 3, 3, 3),
+    same(2, 28, 1, 32, 3, 2),
+    same(1, 9, 64, 1, 7, 1),
+    same(2, 7, 64, 128, 4, 2),
     same(2, 4, 5, 16, 4, 1),
-    {2, 6, 9, 3, 4, 2, 5, 4, 3, 2, 3, 1, 2},   // nothing is square, padding 1 | 2 and 2 | 0
-    {1, 5, 5, 7, 2, 3, 3, 3, 3, 2, 2, 1, 1},   // odd input, stride 2
-    {1, 6, 6, 4, 4, 3, 3, 2, 2, 2, 2, 0, 0},   // the last row and column are never read
-    {1, 3, 3, 2, 2, 2, 2, 8, 8, 1, 1, 3, 3},   // padding wider than the filter
+    {2, 6, 9, 3, 4, 2, 5, 4, 3, 2, 3, 1, 2},  // nothing is square, padding 1 | 2 and 2 | 0
+    {1, 5, 5, 7, 2, 3, 3, 3, 3, 2, 2, 1, 1},  // odd input, stride 2
+    {1, 6, 6, 4, 4, 3, 3, 2, 2, 2, 2, 0, 0},  // the last row and column are never read
+    {1, 3, 3, 2, 2, 2, 2, 8, 8, 1, 1, 3, 3},  // padding wider than the filter
 };
 
-std::vector<char> workspace(size_t bytes) { return std::vector<char>(bytes + 64); }
-void* aligned(std::vector<char>& w) { return w.data() + (64 - reinterpret_cast<uintptr_t>(w.data()) % 64) % 64; }
+std::vector<char> workspace(size_t bytes) {
+  return std::vector<char>(bytes + 64);
+}
+void* aligned(std::vector<char>& w) {
+  return w.data() + (64 - reinterpret_cast<uintptr_t>(w.data()) % 64) % 64;
+}
 
 void check_all(const Conv2dShape& s, bool integers, double factor, double atol) {
   const Operands o = make_operands(s, integers);

@@ -86,8 +86,7 @@ TEST_CASE("pictures: arguments that do not fit and folders that are not there") 
   CHECK_THROWS_AS(write_matrix(folder / "x", v, 3, 3), ShapeError);
   const Series uneven[] = {{"a", {1, 2}, {1}}};
   CHECK_THROWS_AS(write_curves(folder / "x", "", uneven), ShapeError);
-  CHECK(contains(message_of([&] { write_matrix(folder / "none/x.png", v, 3, 4); }),
-                 "cannot create: No such file"));
+  CHECK(contains(message_of([&] { write_matrix(folder / "none/x.png", v, 3, 4); }), "cannot create: No such file"));
   CHECK(folder.entries() == 0);
 }
 

@@ -21,16 +21,29 @@ Graph random_graph(uint32_t seed) {
   const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
   Graph g;
   std::vector<Value> values;
-  for (int i = 0; i < 3; ++i) values.push_back(g.variable("v" + std::to_string(i), {DType::f32, {4, 4}}, Initializer::uniform(-1, 1)));
+  for (int i = 0; i < 3; ++i)
+    values.push_back(g.variable("v" + std::to_string(i), {DType::f32, {4, 4}}, Initializer::uniform(-1, 1)));
   for (int i = 0; i < 40; ++i) {
     const Value a = values[below(values.size())], b = values[below(values.size())];
     switch (below(6)) {
-      case 0: values.push_back(tanh(a)); break;
-      case 1: values.push_back(scale(add(a, b), 0.5)); break;
-      case 2: values.push_back(tanh(matmul(a, b))); break;
-      case 3: values.push_back(reshape(reshape(a, {16}), {4, 4})); break;
-      case 4: values.push_back(broadcast_to(reduce_mean(a, {0}), {4, 4})); break;
-      case 5: values.push_back(sub(a, b)); break;
+      case 0:
+        values.push_back(tanh(a));
+        break;
+      case 1:
+        values.push_back(scale(add(a, b), 0.5));
+        break;
+      case 2:
+        values.push_back(tanh(matmul(a, b)));
+        break;
+      case 3:
+        values.push_back(reshape(reshape(a, {16}), {4, 4}));
+        break;
+      case 4:
+        values.push_back(broadcast_to(reduce_mean(a, {0}), {4, 4}));
+        break;
+      case 5:
+        values.push_back(sub(a, b));
+        break;
     }
   }
   for (int i = 0; i < 3; ++i) {

@@ -52,8 +52,7 @@ std::string error_of(const std::string& header, size_t data_bytes) {
 
 }  // namespace
 
-TEST_CASE(
-    "safetensors: what is written is what is read, in the same order, and the bytes are always the same") {
+TEST_CASE("safetensors: what is written is what is read, in the same order, and the bytes are always the same") {
   const TemporaryFolder folder;
   const auto bytes = example_file(folder);
   CHECK(example_file(folder) == bytes);
@@ -99,12 +98,11 @@ TEST_CASE("safetensors: every truncation and every flipped bit is found") {
 }
 
 TEST_CASE("safetensors: files of other programs, with spaces and without checksum, are read") {
-  const auto file = parse_safetensors(
-      make_file(
-          R"({"b" : {"shape":[2] , "dtype":"U8","data_offsets":[8,10]},"a":{"dtype":"F32","shape":[1,2],)"
-          R"("data_offsets":[0,8]}, "__metadata__":{"format":"pt"}}   )",
-          10),
-      "f");
+  const auto file =
+      parse_safetensors(make_file(R"({"b" : {"shape":[2] , "dtype":"U8","data_offsets":[8,10]},"a":{"dtype":"F32","shape":[1,2],)"
+                                  R"("data_offsets":[0,8]}, "__metadata__":{"format":"pt"}}   )",
+                                  10),
+                        "f");
   CHECK(file.tensors[0].name == "a");
   CHECK(file.at("b").bytes.size() == 2);
   CHECK(file.metadata.at("format") == "pt");
@@ -130,22 +128,16 @@ TEST_CASE("safetensors: a wrong header is refused with its reason") {
                               "a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
                           1),
                  "'a' comes twice"));
-  CHECK(contains(error_of(tensor(R"("dtype":"F8","shape":[1],"data_offsets":[0,1])"), 1),
-                 "type F8, expected F32"));
+  CHECK(contains(error_of(tensor(R"("dtype":"F8","shape":[1],"data_offsets":[0,1])"), 1), "type F8, expected F32"));
   CHECK(contains(error_of(tensor(R"("dtype":1,"shape":[1],"data_offsets":[0,1])"), 1), "has no \"dtype\""));
-  CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":1,"data_offsets":[0,1])"), 1),
-                 "\"shape\" to be a list"));
+  CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":1,"data_offsets":[0,1])"), 1), "\"shape\" to be a list"));
   CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[-1],"data_offsets":[0,1])"), 1), "no size: -1"));
   CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1.0],"data_offsets":[0,1])"), 1), "no size: 1.0"));
   CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1],"data_offsets":[0])"), 1), "has 1 numbers"));
-  CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1],"data_offsets":[0,2])"), 1),
-                 "bytes 0 to 2 of the data"));
-  CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1],"data_offsets":[1,0])"), 1),
-                 "bytes 1 to 0 of the data"));
-  CHECK(contains(error_of(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), 4),
-                 "has 4 bytes, expected 2"));
-  CHECK(contains(error_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,5])"), 5),
-                 "has 5 bytes, expected 1"));
+  CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1],"data_offsets":[0,2])"), 1), "bytes 0 to 2 of the data"));
+  CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1],"data_offsets":[1,0])"), 1), "bytes 1 to 0 of the data"));
+  CHECK(contains(error_of(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), 4), "has 4 bytes, expected 2"));
+  CHECK(contains(error_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,5])"), 5), "has 5 bytes, expected 1"));
   CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0])"), 0),
                  "expected 9223372036854775807 elements"));
   CHECK(contains(error_of(tensor(R"("dtype":"U8","shape":[1],"data_offsets":[0,1])"), 2), "1 bytes follow"));
@@ -168,8 +160,7 @@ TEST_CASE("safetensors: the writer refuses what could not be read") {
   CHECK(contains(write({stored_tensor("a", {7}, kWeights)}), "24 bytes do not fit F32 [7]"));
   CHECK(contains(write({stored_tensor("a", {-6}, kWeights)}), "negative"));
   CHECK(contains(message_of([&] { write_safetensors(path, {}, {{"a", "\xff"}}); }), "no UTF-8"));
-  CHECK(contains(message_of([&] { write_safetensors(folder / "none/x", {}, {}); }),
-                 "cannot create: No such file"));
+  CHECK(contains(message_of([&] { write_safetensors(folder / "none/x", {}, {}); }), "cannot create: No such file"));
   CHECK(folder.entries() == 0);
 }
 

@@ -11,8 +11,7 @@ struct Size {
   int64_t M, C;
 };
 // One sample; fewer channels than lanes, with rows left over; whole registers; many blocks; dense layers.
-const Size kShapes[] = {{1, 1},   {1, 17},    {2, 3},     {17, 1},     {1003, 3},
-                        {37, 16}, {4096, 64}, {5003, 65}, {128, 1000}, {70001, 5}};
+const Size kShapes[] = {{1, 1}, {1, 17}, {2, 3}, {17, 1}, {1003, 3}, {37, 16}, {4096, 64}, {5003, 65}, {128, 1000}, {70001, 5}};
 
 constexpr float kEps = 1e-3f, kMomentum = 0.8f;
 
@@ -58,8 +57,7 @@ struct Data {
       r.mean.push_back(mean);
       r.inv_std.push_back(inv_std);
       r.new_mean.push_back(double{kMomentum} * running_mean[c] + (1 - double{kMomentum}) * mean);
-      r.new_var.push_back(double{kMomentum} * running_var[c] +
-                          (1 - double{kMomentum}) * var * (M > 1 ? m / (m - 1) : 1));
+      r.new_var.push_back(double{kMomentum} * running_var[c] + (1 - double{kMomentum}) * var * (M > 1 ? m / (m - 1) : 1));
       r.dgamma.push_back(dgamma);
       r.dbeta.push_back(dbeta);
     }
@@ -70,8 +68,7 @@ struct Data {
 struct Forward {
   Guarded y, mean, inv_std, new_mean, new_var;
 
-  Forward(const Data& d, Isa isa)
-      : y(d.M * d.C), mean(d.C), inv_std(d.C), new_mean(d.C), new_var(d.C) {
+  Forward(const Data& d, Isa isa) : y(d.M * d.C), mean(d.C), inv_std(d.C), new_mean(d.C), new_var(d.C) {
     simd::batch_norm_training({.M = d.M,
                                .C = d.C,
                                .x = d.x.data(),
@@ -172,8 +169,7 @@ TEST_CASE("simd batch norm: inference and in place") {
 
     Forward apart(d, isa);
     const Backward b(d, apart, isa);
-    Guarded x(d.x), dy(d.dy), mean(d.running_mean), var(d.running_var), batch_mean(d.C), inv_std(d.C),
-        dgamma(d.C), dbeta(d.C);
+    Guarded x(d.x), dy(d.dy), mean(d.running_mean), var(d.running_var), batch_mean(d.C), inv_std(d.C), dgamma(d.C), dbeta(d.C);
     simd::batch_norm_backward({.M = d.M,
                                .C = d.C,
                                .x = x.data(),
@@ -215,8 +211,8 @@ TEST_CASE("simd batch norm: the same bits on any number of threads") {
         Forward f(d, isa);
         const Backward b(d, f, isa);
         std::vector<float> all;
-        for (const Guarded* out : std::initializer_list<const Guarded*>{
-                 &f.y, &f.mean, &f.inv_std, &f.new_mean, &f.new_var, &b.dx, &b.dgamma, &b.dbeta}) {
+        for (const Guarded* out : std::initializer_list<const Guarded*>{&f.y, &f.mean, &f.inv_std, &f.new_mean, &f.new_var, &b.dx,
+                                                                        &b.dgamma, &b.dbeta}) {
           all.insert(all.end(), out->values().begin(), out->values().end());
         }
         return all;

@@ -66,8 +66,7 @@ double reference(ScalarOp op, double a, double b, double p) {
   return NAN;
 }
 
-std::vector<double> reference(const ElementwiseTape& tape, const std::vector<ElementwiseInput<float>>& inputs,
-                              int64_t n) {
+std::vector<double> reference(const ElementwiseTape& tape, const std::vector<ElementwiseInput<float>>& inputs, int64_t n) {
   std::vector<double> out(static_cast<size_t>(n));
   std::vector<double> values;
   for (int64_t i = 0; i < n; ++i) {
@@ -85,9 +84,8 @@ ElementwiseTape single(ScalarOp op, float p) {
   return is_binary(op) ? ElementwiseTape{2, {{op, 0, 1, p}}} : ElementwiseTape{1, {{op, 0, 0, p}}};
 }
 
-const std::vector<float> kSpecials = {0.f,    -0.f,    1.f,     -1.f,    kInf,     -kInf, kNaN,
-                                      1e-45f, -1e-45f, 1e-38f,  3.4e38f, -3.4e38f, 88.7f, 88.8f,
-                                      -87.3f, -103.9f, -104.1f, 1e10f,   -1e10f,   0.5f,  2.f};
+const std::vector<float> kSpecials = {0.f,      -0.f,  1.f,   -1.f,   kInf,    -kInf,   kNaN,  1e-45f, -1e-45f, 1e-38f, 3.4e38f,
+                                      -3.4e38f, 88.7f, 88.8f, -87.3f, -103.9f, -104.1f, 1e10f, -1e10f, 0.5f,    2.f};
 
 }  // namespace
 
@@ -98,8 +96,7 @@ TEST_CASE("simd elementwise: every operation at every size") {
       for (const int64_t n : kSizes) {
         if (n > 20000 && op % 6 != 0) continue;
         CAPTURE(n);
-        const bool positive =
-            op == int(ScalarOp::log) || op == int(ScalarOp::sqrt) || op == int(ScalarOp::rsqrt);
+        const bool positive = op == int(ScalarOp::log) || op == int(ScalarOp::sqrt) || op == int(ScalarOp::rsqrt);
         const auto a = reals(n, 1, positive ? 1e-3 : -9, 9), b = reals(n, 2, -3, 3);
         const ElementwiseTape tape = single(ScalarOp(op), 0.3f);
         std::vector<ElementwiseInput<float>> inputs = {{a.data(), n}, {b.data(), n}};
@@ -162,8 +159,7 @@ TEST_CASE("simd elementwise: long tapes, whose temporaries are used again") {
   };
   for (int trial = 0; trial < 40; ++trial) {
     // Exact operations on small numbers: any mix-up of temporaries is seen, whatever the tape.
-    const ScalarOp ops[] = {ScalarOp::maximum, ScalarOp::minimum, ScalarOp::neg,
-                            ScalarOp::abs,     ScalarOp::relu,    ScalarOp::sign};
+    const ScalarOp ops[] = {ScalarOp::maximum, ScalarOp::minimum, ScalarOp::neg, ScalarOp::abs, ScalarOp::relu, ScalarOp::sign};
     ElementwiseTape tape = {3, {}};
     const uint32_t length = 1 + below(30);
     for (uint32_t i = 0; i < length; ++i) {
@@ -182,16 +178,14 @@ TEST_CASE("simd elementwise: long tapes, whose temporaries are used again") {
 TEST_CASE("simd elementwise: in place, on any number of threads") {
   const int64_t n = 100003;
   const auto a = reals(n, 1), bias = reals(64, 2);
-  const ElementwiseTape tape = {
-      2, {{ScalarOp::add, 0, 1}, {ScalarOp::tanh, 2}, {ScalarOp::mul, 3, 0}, {ScalarOp::exp, 4}}};
+  const ElementwiseTape tape = {2, {{ScalarOp::add, 0, 1}, {ScalarOp::tanh, 2}, {ScalarOp::mul, 3, 0}, {ScalarOp::exp, 4}}};
   for_each_isa([&](Isa isa) {
     const std::vector<ElementwiseInput<float>> inputs = {{a.data(), n}, {bias.data(), 64}};
     Guarded apart(n);
     simd::elementwise(tape, inputs, apart.data(), n, isa);
     check_same_on_any_threads([&] {
       Guarded x(a);
-      simd::elementwise(tape, std::vector<ElementwiseInput<float>>{{x.data(), n}, {bias.data(), 64}},
-                        x.data(), n, isa);
+      simd::elementwise(tape, std::vector<ElementwiseInput<float>>{{x.data(), n}, {bias.data(), 64}}, x.data(), n, isa);
       CHECK(same_bits(x.values(), apart.values()));
       return std::vector<float>(x.values().begin(), x.values().end());
     });
@@ -212,8 +206,7 @@ TEST_CASE("simd elementwise: tapes that cannot be run are refused") {
   ElementwiseTape wide = {1, {}};
   for (int i = 0; i < 60; ++i) wide.instructions.push_back({ScalarOp::shift, 0, 0, 1.f});
   wide.instructions.push_back({ScalarOp::add, 1, 2});
-  for (uint16_t i = 2; i < 60; ++i)
-    wide.instructions.push_back({ScalarOp::add, uint16_t(59 + i), uint16_t(i + 1)});
+  for (uint16_t i = 2; i < 60; ++i) wide.instructions.push_back({ScalarOp::add, uint16_t(59 + i), uint16_t(i + 1)});
   CHECK_FALSE(simd::supports_tape(wide));
   CHECK_THROWS_AS(simd::elementwise(wide, one, &out, 1), ShapeError);
   simd::elementwise({1, {{ScalarOp::neg, 0}}}, one, &out, 0);  // no elements: nothing happens

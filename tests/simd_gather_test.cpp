@@ -23,8 +23,7 @@ TEST_CASE("simd gather: rows of bytes and floats, every size, exact") {
         int64_t wrong = 0;
         for (int64_t i = 0; i < batch * row; ++i) {
           const int64_t from = indices[i / row] * row + i % row;
-          wrong += from_bytes[i] != static_cast<float>(bytes[from]) / 127.5f - 1.f ||
-                   from_floats[i] != floats[from];
+          wrong += from_bytes[i] != static_cast<float>(bytes[from]) / 127.5f - 1.f || from_floats[i] != floats[from];
         }
         CHECK(wrong == 0);
         CHECK(from_bytes.guards_intact());

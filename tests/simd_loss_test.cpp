@@ -47,8 +47,7 @@ TEST_CASE("simd loss: binary cross-entropy and its gradient, every size") {
 }
 
 TEST_CASE("simd loss: confident logits neither overflow nor lose their gradient") {
-  const std::vector<float> x = {1000.f, -1000.f, 40.f, -40.f, 1000.f, 3e38f},
-                           t = {1.f, 0.f, 1.f, 0.f, 0.f, 0.f};
+  const std::vector<float> x = {1000.f, -1000.f, 40.f, -40.f, 1000.f, 3e38f}, t = {1.f, 0.f, 1.f, 0.f, 0.f, 0.f};
   const int64_t n = static_cast<int64_t>(x.size());
   for_each_isa([&](Isa isa) {
     Guarded loss(1), dlogits(n);

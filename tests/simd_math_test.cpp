@@ -17,8 +17,7 @@ const Function kFunctions[] = {
     {ScalarOp::exp, [](double x) { return std::exp(x); }, 1.1},
     {ScalarOp::log, [](double x) { return std::log(x); }, 1.0},
     {ScalarOp::tanh, [](double x) { return std::tanh(x); }, 2.5},
-    {ScalarOp::sigmoid,
-     [](double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }, 2.6},
+    {ScalarOp::sigmoid, [](double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }, 2.6},
     {ScalarOp::softplus, [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, 2.6},
 };
 
@@ -50,8 +49,7 @@ TEST_CASE("simd math: every function is within its stated error") {
         const double want = f.exact(x[i]);
         const float rounded = static_cast<float>(want);
         double error = std::abs(out[i] - want) / ulp(want);
-        if (!std::isfinite(rounded))
-          error = std::isnan(rounded) ? (std::isnan(out[i]) ? 0 : 1e9) : (out[i] == rounded ? 0 : 1e9);
+        if (!std::isfinite(rounded)) error = std::isnan(rounded) ? (std::isnan(out[i]) ? 0 : 1e9) : (out[i] == rounded ? 0 : 1e9);
         if (!(error <= worst)) {
           worst = error;
           at = x[i];

@@ -55,8 +55,8 @@ TEST_CASE("simd optimizers: Adam as in Keras 2, apart and in place, on any numbe
       const auto run = [&](auto& p_in, auto& m_in, auto& v_in, auto& p_out, auto& m_out, auto& v_out) {
         std::vector<simd::AdamTensor> all;
         for (size_t k = 0; k < kTensors.size(); ++k) {
-          all.push_back({kTensors[k], p_in[k].data(), m_in[k].data(), v_in[k].data(), g[k].data(),
-                         p_out[k].data(), m_out[k].data(), v_out[k].data()});
+          all.push_back({kTensors[k], p_in[k].data(), m_in[k].data(), v_in[k].data(), g[k].data(), p_out[k].data(),
+                         m_out[k].data(), v_out[k].data()});
         }
         simd::adam(all, options, t, isa);
         return joined(joined(joined(p_out), m_out), v_out);
@@ -119,8 +119,7 @@ TEST_CASE("simd optimizers: RMSProp as in Keras 2; NaN in a gradient reaches the
     auto p_out = p, r_out = r;  // in place
     std::vector<simd::RmspropTensor> all;
     for (size_t k = 0; k < kTensors.size(); ++k) {
-      all.push_back(
-          {kTensors[k], p_out[k].data(), r_out[k].data(), g[k].data(), p_out[k].data(), r_out[k].data()});
+      all.push_back({kTensors[k], p_out[k].data(), r_out[k].data(), g[k].data(), p_out[k].data(), r_out[k].data()});
     }
     simd::rmsprop(all, lr, rho, eps, isa);
     check_close(joined(p_out), p1, 1.2e-7, 1e-9);
@@ -133,8 +132,7 @@ TEST_CASE("simd optimizers: 1 - beta2 and 1 - rho are rounded once: 1 - 0.999f w
   const float zero = 0, one = 1;
   for_each_isa([&](Isa isa) {
     float p = 0, m = 0, v = 0;
-    simd::adam(std::vector<simd::AdamTensor>{{1, &zero, &zero, &zero, &one, &p, &m, &v}}, {.beta1 = 0.9, .beta2 = 0.999},
-               1, isa);
+    simd::adam(std::vector<simd::AdamTensor>{{1, &zero, &zero, &zero, &one, &p, &m, &v}}, {.beta1 = 0.9, .beta2 = 0.999}, 1, isa);
     CHECK(m == static_cast<float>(1 - 0.9));
     CHECK(v == static_cast<float>(1 - 0.999));
     simd::rmsprop(std::vector<simd::RmspropTensor>{{1, &zero, &zero, &one, &p, &v}}, 0.001f, 0.999, 1e-7f, isa);

@@ -102,8 +102,7 @@ TEST_CASE("simd random: dropout keeps by the word, scales, and works in place") 
     CHECK(std::isnan(out[50]));
   });
   float x = 1;
-  for (const float rate : {-0.1f, 1.f, kNaN})
-    CHECK_THROWS_AS(simd::dropout(&x, &x, 1, rate, 0, 0, 0), ConfigError);
+  for (const float rate : {-0.1f, 1.f, kNaN}) CHECK_THROWS_AS(simd::dropout(&x, &x, 1, rate, 0, 0, 0), ConfigError);
   CHECK_THROWS_AS(simd::random_uniform(&x, (int64_t{1} << 34) + 1, 0, 1, 0, 0, 0), ShapeError);
 }
 

@@ -25,8 +25,7 @@ inline const std::vector<int64_t> kSizes = {1, 3, 17, 511, 513, 16384, 16385, 10
 /// An output of n floats, filled with NaN, between two guard zones.
 class Guarded {
  public:
-  explicit Guarded(int64_t n)
-      : n_(n), storage_(static_cast<size_t>(n + 2 * kGuard), std::bit_cast<float>(kPattern)) {}
+  explicit Guarded(int64_t n) : n_(n), storage_(static_cast<size_t>(n + 2 * kGuard), std::bit_cast<float>(kPattern)) {}
   explicit Guarded(const std::vector<float>& x) : Guarded(static_cast<int64_t>(x.size())) {
     std::copy(x.begin(), x.end(), data());
   }
@@ -72,8 +71,7 @@ inline std::vector<float> reals(int64_t n, uint64_t seed, double low = -1, doubl
 }
 
 /// |got - want| <= rtol * |want| + atol at every element. Infinities and NaN must be those of `want`.
-inline void check_close(std::span<const float> got, const std::vector<double>& want, double rtol,
-                        double atol) {
+inline void check_close(std::span<const float> got, const std::vector<double>& want, double rtol, double atol) {
   REQUIRE(got.size() == want.size());
   double worst = -1;
   size_t at = 0;

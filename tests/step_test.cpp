@@ -81,12 +81,12 @@ void compare_gradients(const Config& config, double tolerance) {
 }  // namespace
 
 TEST_SUITE("slow") {
-TEST_CASE("step: dcgan's gradients on the fast provider agree with the reference in double, tensor by tensor") {
-  for (const char* fakes : {"predict", "shared"}) {
-    CAPTURE(fakes);
-    compare_gradients(small("dcgan", {{"batch", "3"}, {"fakes", fakes}}), 2e-3);
+  TEST_CASE("step: dcgan's gradients on the fast provider agree with the reference in double, tensor by tensor") {
+    for (const char* fakes : {"predict", "shared"}) {
+      CAPTURE(fakes);
+      compare_gradients(small("dcgan", {{"batch", "3"}, {"fakes", fakes}}), 2e-3);
+    }
   }
-}
 }
 
 TEST_CASE("step: the small recipes' gradients agree with the reference in double") {

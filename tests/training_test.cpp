@@ -102,13 +102,13 @@ TEST_CASE("training: samples of the fully connected GAN move toward digits") {
 }
 
 TEST_SUITE("slow") {
-TEST_CASE("training: samples of the DCGAN move toward digits") {
-  const auto [before, after] = train_and_measure(configured("dcgan", {{"fakes", "shared"}, {"batch", "16"}}), 100);
-  CAPTURE(before);
-  CAPTURE(after);
-  CHECK(before > 0.8);
-  CHECK(after < 0.75 * before);
-}
+  TEST_CASE("training: samples of the DCGAN move toward digits") {
+    const auto [before, after] = train_and_measure(configured("dcgan", {{"fakes", "shared"}, {"batch", "16"}}), 100);
+    CAPTURE(before);
+    CAPTURE(after);
+    CHECK(before > 0.8);
+    CHECK(after < 0.75 * before);
+  }
 }
 
 TEST_CASE("training: epochs pass every row once before any comes twice") {

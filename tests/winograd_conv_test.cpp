@@ -8,12 +8,18 @@ using namespace forger::conv_test;
 namespace {
 
 const std::vector<Conv2dShape> kShapes = {
-    same(2, 14, 16, 32, 4, 1), same(1, 4, 32, 16, 4, 1), same(2, 14, 48, 16, 4, 2), same(1, 7, 16, 16, 4, 2),
-    same(1, 9, 16, 80, 2, 1),  same(1, 9, 16, 16, 8, 2), same(1, 11, 16, 16, 6, 3), same(3, 28, 16, 16, 4, 1),
-    {2, 6, 17, 16, 32, 4, 4, 5, 13, 1, 1, 1, 0},   // nothing is square
-    {1, 9, 9, 16, 16, 4, 4, 3, 3, 1, 1, 0, 0},     // most of the input is never read
-    {1, 3, 3, 16, 16, 2, 2, 8, 8, 1, 1, 3, 3},     // padding wider than the filter
-    {1, 9, 12, 16, 16, 4, 4, 5, 6, 2, 2, 2, 0},    // even padding, stride 2
+    same(2, 14, 16, 32, 4, 1),
+    same(1, 4, 32, 16, 4, 1),
+    same(2, 14, 48, 16, 4, 2),
+    same(1, 7, 16, 16, 4, 2),
+    same(1, 9, 16, 80, 2, 1),
+    same(1, 9, 16, 16, 8, 2),
+    same(1, 11, 16, 16, 6, 3),
+    same(3, 28, 16, 16, 4, 1),
+    {2, 6, 17, 16, 32, 4, 4, 5, 13, 1, 1, 1, 0},  // nothing is square
+    {1, 9, 9, 16, 16, 4, 4, 3, 3, 1, 1, 0, 0},    // most of the input is never read
+    {1, 3, 3, 16, 16, 2, 2, 8, 8, 1, 1, 3, 3},    // padding wider than the filter
+    {1, 9, 12, 16, 16, 4, 4, 5, 6, 2, 2, 2, 0},   // even padding, stride 2
 };
 
 /// The filter's gradient has an atol of its own: over a handful of pixels plain sums hardly round at all, while

@@ -25,12 +25,10 @@ double tick_step(Range range, int most) {
 
 Range quantile_range(std::span<const float> values, double low, double high) {
   std::vector<float> finite;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(finite),
-               [](float v) { return std::isfinite(v); });
+  std::copy_if(values.begin(), values.end(), std::back_inserter(finite), [](float v) { return std::isfinite(v); });
   if (finite.empty()) return {};
   const auto quantile = [&](double q) -> double {
-    const auto nth =
-        finite.begin() + static_cast<std::ptrdiff_t>(std::lround(q * static_cast<double>(finite.size() - 1)));
+    const auto nth = finite.begin() + static_cast<std::ptrdiff_t>(std::lround(q * static_cast<double>(finite.size() - 1)));
     std::nth_element(finite.begin(), nth, finite.end());
     return *nth;
   };
@@ -55,8 +53,7 @@ std::vector<double> round_ticks(Range range, int most) {
   const double step = tick_step(range, most);
   std::vector<double> ticks;
   const double slack = 1e-9 * (range.high - range.low);  // a tick at the very end of the range is inside
-  for (double i = std::ceil((range.low - slack) / step); i * step <= range.high + slack; ++i)
-    ticks.push_back(i * step);
+  for (double i = std::ceil((range.low - slack) / step); i * step <= range.high + slack; ++i) ticks.push_back(i * step);
   return ticks;
 }
 
@@ -67,8 +64,8 @@ std::string tick_label(double value, double step) {
   return fmt::format("{:.{}f}", value, digits);
 }
 
-Axes::Axes(int width, int height, Range x, Range y, const std::string& title,
-           std::span<const LegendEntry> legend, const std::string& x_label)
+Axes::Axes(int width, int height, Range x, Range y, const std::string& title, std::span<const LegendEntry> legend,
+           const std::string& x_label)
     : canvas_(width, height, kWhite), x_(x), y_(y) {
   size_t longest = 0;
   const std::vector<double> ticks = round_ticks(y_, kMostTicks);
@@ -77,17 +74,14 @@ Axes::Axes(int width, int height, Range x, Range y, const std::string& title,
   area_.right = width - 24.0;
   area_.top = draw_head(title, legend);
   area_.bottom = height - (x_label.empty() ? 40.0 : 62.0);
-  canvas_.draw_text({(area_.left + area_.right) / 2, height - 26.0}, x_label, kBlack, kTextScale,
-                    Align::center);
+  canvas_.draw_text({(area_.left + area_.right) / 2, height - 26.0}, x_label, kBlack, kTextScale, Align::center);
   draw_ticks();
   canvas_.set_clip(area_);
 }
 
 double Axes::draw_head(const std::string& title, std::span<const LegendEntry> legend) {
   constexpr double kLine = 24, kSwatch = 14, kSpace = 8, kBetween = 24;
-  const auto entry_width = [](const LegendEntry& e) {
-    return kSwatch + kSpace + text_size(e.text, kTextScale).first;
-  };
+  const auto entry_width = [](const LegendEntry& e) { return kSwatch + kSpace + text_size(e.text, kTextScale).first; };
   double y = 16;
   canvas_.draw_text({area_.left, y}, title, kBlack, kTextScale);
   double total = kBetween * (static_cast<double>(legend.size()) - 1);
@@ -120,15 +114,15 @@ void Axes::draw_ticks() {
     const double px = std::round(at(v, 0).x);
     canvas_.fill_box({px, area_.top, px + 1, area_.bottom}, kGridColor);
     canvas_.fill_box({px, area_.bottom, px + 1, area_.bottom + kTickLength}, kBlack);
-    canvas_.draw_text({px + 1, area_.bottom + kTickLength + 5}, tick_label(v, tick_step(x_, kMostTicks)),
-                      kBlack, kTextScale, Align::center);
+    canvas_.draw_text({px + 1, area_.bottom + kTickLength + 5}, tick_label(v, tick_step(x_, kMostTicks)), kBlack, kTextScale,
+                      Align::center);
   }
   for (const double v : round_ticks(y_, kMostTicks)) {
     const double py = std::round(at(0, v).y);
     canvas_.fill_box({area_.left, py, area_.right, py + 1}, kGridColor);
     canvas_.fill_box({area_.left - kTickLength, py, area_.left, py + 1}, kBlack);
-    canvas_.draw_text({area_.left - kTickLength - 5, py - kTextHeight / 2.0},
-                      tick_label(v, tick_step(y_, kMostTicks)), kBlack, kTextScale, Align::right);
+    canvas_.draw_text({area_.left - kTickLength - 5, py - kTextHeight / 2.0}, tick_label(v, tick_step(y_, kMostTicks)), kBlack,
+                      kTextScale, Align::right);
   }
 }
 

@@ -41,8 +41,7 @@ void write_png(const std::string& path, const RgbImage& image) {
     auto* out = static_cast<std::vector<uint8_t>*>(to);
     out->insert(out->end(), bytes, bytes + size);
   };
-  if (!stbi_write_png_to_func(append, &file, image.width, image.height, 3, image.pixels.data(),
-                              3 * image.width)) {
+  if (!stbi_write_png_to_func(append, &file, image.width, image.height, 3, image.pixels.data(), 3 * image.width)) {
     fail<Error>("{}: no memory for a picture of {} x {} pixels", path, image.width, image.height);
   }
   write_file(path, {file});
@@ -54,9 +53,7 @@ std::pair<int, int> text_size(std::string_view text, int scale) {
 }
 
 Canvas::Canvas(int width, int height, Color background)
-    : width_(width),
-      height_(height),
-      pixels_(static_cast<size_t>(width) * static_cast<size_t>(height), background) {
+    : width_(width), height_(height), pixels_(static_cast<size_t>(width) * static_cast<size_t>(height), background) {
   clear_clip();
 }
 
@@ -67,12 +64,8 @@ void Canvas::clear_clip() {
 template <class Shade>
 void Canvas::for_pixels(Box box, Shade shade) {
   // Clamped as doubles: far outside the canvas a coordinate may not fit an int.
-  const auto first = [](double v, double low, double high) {
-    return static_cast<int>(std::floor(std::clamp(v, low, high)));
-  };
-  const auto last = [](double v, double low, double high) {
-    return static_cast<int>(std::ceil(std::clamp(v, low, high)));
-  };
+  const auto first = [](double v, double low, double high) { return static_cast<int>(std::floor(std::clamp(v, low, high))); };
+  const auto last = [](double v, double low, double high) { return static_cast<int>(std::ceil(std::clamp(v, low, high))); };
   const int x0 = first(box.left, clip_.left, clip_.right), x1 = last(box.right, clip_.left, clip_.right);
   const int y0 = first(box.top, clip_.top, clip_.bottom), y1 = last(box.bottom, clip_.top, clip_.bottom);
   for (int y = y0; y < y1; ++y) {
@@ -87,9 +80,8 @@ void Canvas::blend(int x, int y, Color color, double alpha) {
 }
 
 void Canvas::fill_box(Box box, Color color, double alpha) {
-  for_pixels(box, [&](int x, int y) {
-    blend(x, y, color, alpha * overlap(x, box.left, box.right) * overlap(y, box.top, box.bottom));
-  });
+  for_pixels(
+      box, [&](int x, int y) { blend(x, y, color, alpha * overlap(x, box.left, box.right) * overlap(y, box.top, box.bottom)); });
 }
 
 void Canvas::fill_disc(Point center, double radius, Color color, double alpha) {
@@ -115,8 +107,7 @@ void Canvas::draw_lines(const std::vector<Point>& points, double width, Color co
     });
   }
   for_pixels(clip_, [&](int x, int y) {
-    blend(x, y, color,
-          alpha * mask[static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x)]);
+    blend(x, y, color, alpha * mask[static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x)]);
   });
 }
 
@@ -138,8 +129,7 @@ void Canvas::draw_text(Point at, std::string_view text, Color color, int scale, 
     for (int column = 0; column < kGlyphWidth; ++column) {
       for (int row = 0; row < kGlyphHeight; ++row) {
         if (!(columns[column] >> row & 1)) continue;
-        const double x = left + (static_cast<double>(i) * (kGlyphWidth + 1) + column) * scale,
-                     y = top + row * scale;
+        const double x = left + (static_cast<double>(i) * (kGlyphWidth + 1) + column) * scale, y = top + row * scale;
         fill_box({x, y, x + scale, y + scale}, color);
       }
     }
@@ -149,8 +139,7 @@ void Canvas::draw_text(Point at, std::string_view text, Color color, int scale, 
 RgbImage Canvas::image() const {
   RgbImage image{width_, height_, {}};
   image.pixels.reserve(3 * pixels_.size());
-  for (const Color& p : pixels_)
-    image.pixels.insert(image.pixels.end(), {to_byte(p.r), to_byte(p.g), to_byte(p.b)});
+  for (const Color& p : pixels_) image.pixels.insert(image.pixels.end(), {to_byte(p.r), to_byte(p.g), to_byte(p.b)});
   return image;
 }
 

@@ -13,12 +13,18 @@ namespace {
 
 StoredType stored_type(DType dtype) {
   switch (dtype) {
-    case DType::f32: return StoredType::f32;
-    case DType::f64: return StoredType::f64;
-    case DType::u8: return StoredType::u8;
-    case DType::i32: return StoredType::i32;
-    case DType::i64: return StoredType::i64;
-    case DType::u64: return StoredType::u64;
+    case DType::f32:
+      return StoredType::f32;
+    case DType::f64:
+      return StoredType::f64;
+    case DType::u8:
+      return StoredType::u8;
+    case DType::i32:
+      return StoredType::i32;
+    case DType::i64:
+      return StoredType::i64;
+    case DType::u64:
+      return StoredType::u64;
   }
   return StoredType::f32;
 }
@@ -59,11 +65,12 @@ void save_checkpoint(const std::string& path, const VariableStore& variables, co
   for (const auto& [name, entry] : variables.entries()) {
     contents.push_back(variables.read(name));
     const auto& bytes = contents.back();
-    tensors.push_back({name, stored_type(entry.type.dtype), entry.type.shape,
-                       {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}});
+    tensors.push_back(
+        {name, stored_type(entry.type.dtype), entry.type.shape, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}});
   }
-  write_safetensors(path, tensors,
-                    {{"format", "forger-1"}, {"forger.config", config.to_json()}, {"forger.data_crc32", std::to_string(data_crc)}});
+  write_safetensors(
+      path, tensors,
+      {{"format", "forger-1"}, {"forger.config", config.to_json()}, {"forger.data_crc32", std::to_string(data_crc)}});
 }
 
 Checkpoint load_checkpoint(const std::string& path) {
@@ -71,7 +78,8 @@ Checkpoint load_checkpoint(const std::string& path) {
   Checkpoint checkpoint{path, read_config(file), 0, 0, {}};
   const std::string& crc = metadata(file, "forger.data_crc32");
   const auto parsed = std::from_chars(crc.data(), crc.data() + crc.size(), checkpoint.data_crc);
-  if (parsed.ec != std::errc() || parsed.ptr != crc.data() + crc.size()) fail<DataError>("{}: '{}' is no checksum of data", path, crc);
+  if (parsed.ec != std::errc() || parsed.ptr != crc.data() + crc.size())
+    fail<DataError>("{}: '{}' is no checksum of data", path, crc);
   for (const StoredTensor& t : file.tensors) {
     std::vector<std::byte> bytes(t.bytes.size());
     if (!bytes.empty()) std::memcpy(bytes.data(), t.bytes.data(), bytes.size());
@@ -96,7 +104,8 @@ void Checkpoint::restore(VariableStore& variables) const {
 
 Checkpoint find_checkpoint(const std::string& run, const std::function<void(const std::string&)>& note) {
   std::error_code error;
-  if (!std::filesystem::exists(run, error)) fail<DataError>("{}: there is no such run directory or checkpoint; name one that forger train wrote", run);
+  if (!std::filesystem::exists(run, error))
+    fail<DataError>("{}: there is no such run directory or checkpoint; name one that forger train wrote", run);
   if (!std::filesystem::is_directory(run, error)) {
     try {
       return load_checkpoint(run);

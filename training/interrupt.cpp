@@ -29,6 +29,8 @@ InterruptGuard::~InterruptGuard() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-bool InterruptGuard::requested() { return stop_requested != 0; }
+bool InterruptGuard::requested() {
+  return stop_requested != 0;
+}
 
 }  // namespace forger

@@ -33,7 +33,9 @@ MetricsFile::MetricsFile(const std::string& path, int64_t first_step) : path_(pa
   if (!file_) fail<DataError>("{}: cannot write: {}", path, std::strerror(errno));
 }
 
-MetricsFile::~MetricsFile() { std::fclose(file_); }
+MetricsFile::~MetricsFile() {
+  std::fclose(file_);
+}
 
 void MetricsFile::write(const std::string& line) {
   if (std::fputs((line + "\n").c_str(), file_) < 0 || std::fflush(file_) != 0) {
@@ -58,7 +60,8 @@ void MetricsFile::append(int64_t step, const std::string& name, const std::vecto
 std::vector<std::pair<int64_t, std::vector<double>>> MetricsFile::read_lists(const std::string& path, const std::string& name) {
   std::vector<std::pair<int64_t, std::vector<double>>> lists;
   for_each_line(path, [&](const std::string&, const nlohmann::json& json) {
-    if (json.contains(name) && json[name].is_array()) lists.emplace_back(json["step"].get<int64_t>(), json[name].get<std::vector<double>>());
+    if (json.contains(name) && json[name].is_array())
+      lists.emplace_back(json["step"].get<int64_t>(), json[name].get<std::vector<double>>());
   });
   return lists;
 }

@@ -9,11 +9,9 @@
 namespace forger {
 
 void write_npy(const std::string& path, std::span<const int64_t> shape, std::span<const float> values) {
-  static_assert(std::endian::native == std::endian::little,
-                "'<f4' below says that the floats are little-endian");
+  static_assert(std::endian::native == std::endian::little, "'<f4' below says that the floats are little-endian");
   if (element_count(shape) != static_cast<int64_t>(values.size())) {
-    fail<ShapeError>("{}: {} values, expected {} for shape {}", path, values.size(), element_count(shape),
-                     shape_text(shape));
+    fail<ShapeError>("{}: {} values, expected {} for shape {}", path, values.size(), element_count(shape), shape_text(shape));
   }
   std::string sizes;
   for (const int64_t d : shape) sizes += fmt::format("{}, ", d);  // Python's tuple of one needs its comma
@@ -22,18 +20,9 @@ void write_npy(const std::string& path, std::span<const int64_t> shape, std::spa
   header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 10, ' ');
   header.back() = '\n';
   const auto length = static_cast<uint16_t>(header.size());
-  const uint8_t magic[] = {0x93,
-                           'N',
-                           'U',
-                           'M',
-                           'P',
-                           'Y',
-                           1,
-                           0,
-                           static_cast<uint8_t>(length & 0xff),
-                           static_cast<uint8_t>(length >> 8)};
-  write_file(path,
-             {magic, {reinterpret_cast<const uint8_t*>(header.data()), header.size()}, bytes_of(values)});
+  const uint8_t magic[] = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<uint8_t>(length & 0xff), static_cast<uint8_t>(length >> 8)};
+  write_file(path, {magic, {reinterpret_cast<const uint8_t*>(header.data()), header.size()}, bytes_of(values)});
 }
 
 }  // namespace forger

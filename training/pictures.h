@@ -16,9 +16,8 @@ enum class Colormap { grey, bone };
 
 /// Images side by side: pixels in [-1, 1], [count, height, width, channels], channels 1 or 3. The first rows
 /// * cols of them, row by row; what is missing stays empty. Small images are enlarged by a whole number.
-void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height,
-                int64_t width, int64_t channels, int64_t rows, int64_t cols,
-                Colormap colormap = Colormap::grey);
+void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height, int64_t width,
+                int64_t channels, int64_t rows, int64_t cols, Colormap colormap = Colormap::grey);
 
 /// Throws ConfigError, which begins with `what`, if such a grid would be a picture of more pixels than write_grid draws.
 void check_grid(const std::string& what, int64_t height, int64_t width, int64_t rows, int64_t cols);
@@ -28,8 +27,7 @@ void write_scatter(const std::string& path, std::span<const float> real, std::sp
 
 /// Two distributions on a line as densities (area 1), real blue and fake red, over the range of the real ones
 /// and most of the fake ones.
-void write_histogram(const std::string& path, std::span<const float> real, std::span<const float> fake,
-                     int bins = 60);
+void write_histogram(const std::string& path, std::span<const float> real, std::span<const float> fake, int bins = 60);
 
 /// One line of a plot: values over steps, which ascend.
 struct Series {

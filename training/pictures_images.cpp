@@ -15,9 +15,7 @@ constexpr Color kMagenta{1, 0, 1};
 
 /// Piecewise linear through the corner points of matplotlib's bone.
 Color bone(float v) {
-  const auto between = [v](float x0, float y0, float x1, float y1) {
-    return y0 + (v - x0) / (x1 - x0) * (y1 - y0);
-  };
+  const auto between = [v](float x0, float y0, float x1, float y1) { return y0 + (v - x0) / (x1 - x0) * (y1 - y0); };
   const float a = 0.365079f, b = 0.746032f;
   return {v < b ? between(0, 0, b, 0.652778f) : between(b, 0.652778f, 1, 1),
           v < a   ? between(0, 0, a, 0.319444f)
@@ -57,8 +55,8 @@ void check_grid(const std::string& what, int64_t height, int64_t width, int64_t 
   }
 }
 
-void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height,
-                int64_t width, int64_t channels, int64_t rows, int64_t cols, Colormap colormap) {
+void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height, int64_t width,
+                int64_t channels, int64_t rows, int64_t cols, Colormap colormap) {
   if ((channels != 1 && channels != 3) || count < 0 || height < 1 || width < 1 || rows < 1 || cols < 1 ||
       static_cast<int64_t>(pixels.size()) != count * height * width * channels) {
     fail<ShapeError>(
@@ -75,8 +73,7 @@ void write_grid(const std::string& path, std::span<const float> pixels, int64_t 
     const int64_t left = i % cols * step_x + kGap, top = i / cols * step_y + kGap;
     for (int64_t y = 0; y < height; ++y) {
       for (int64_t x = 0; x < width; ++x) {
-        const Color color =
-            pixel_color(&pixels[((i * height + y) * width + x) * channels], channels, colormap);
+        const Color color = pixel_color(&pixels[((i * height + y) * width + x) * channels], channels, colormap);
         const auto px = static_cast<double>(left + x * scale), py = static_cast<double>(top + y * scale);
         canvas.fill_box({px, py, px + static_cast<double>(scale), py + static_cast<double>(scale)}, color);
       }
@@ -90,16 +87,14 @@ void write_matrix(const std::string& path, std::span<const float> values, int64_
   constexpr int kScale = 2, kBlockWidth = 84, kBlockHeight = 44, kGap = 2, kMargin = 14;
   if (rows < 1 || cols < 1 || static_cast<int64_t>(values.size()) != rows * cols ||
       (!row_labels.empty() && static_cast<int64_t>(row_labels.size()) != rows)) {
-    fail<ShapeError>("{}: {} values and {} labels, expected {} x {} values and a label for each row or none",
-                     path, values.size(), row_labels.size(), rows, cols);
+    fail<ShapeError>("{}: {} values and {} labels, expected {} x {} values and a label for each row or none", path, values.size(),
+                     row_labels.size(), rows, cols);
   }
   if (cols > kMaxSide / kBlockWidth || rows > kMaxSide / kBlockHeight) {
-    fail<ConfigError>("{}: {} x {} values, expected at most {} pixels on a side; draw fewer", path, rows,
-                      cols, kMaxSide);
+    fail<ConfigError>("{}: {} x {} values, expected at most {} pixels on a side; draw fewer", path, rows, cols, kMaxSide);
   }
   int label_width = 0;
-  for (const std::string& label : row_labels)
-    label_width = std::max(label_width, text_size(label, kScale).first);
+  for (const std::string& label : row_labels) label_width = std::max(label_width, text_size(label, kScale).first);
   const int left = kMargin + (label_width > 0 ? label_width + kMargin : 0);
   Canvas canvas(left + static_cast<int>(cols) * (kBlockWidth + kGap) - kGap + kMargin,
                 static_cast<int>(rows) * (kBlockHeight + kGap) - kGap + 2 * kMargin, kWhite);
@@ -107,8 +102,8 @@ void write_matrix(const std::string& path, std::span<const float> values, int64_
     const double top = kMargin + static_cast<double>(r) * (kBlockHeight + kGap);
     const double text_top = top + (kBlockHeight - text_size("0", kScale).second) / 2.0;
     if (!row_labels.empty()) {
-      canvas.draw_text({static_cast<double>(left - kMargin), text_top}, row_labels[static_cast<size_t>(r)],
-                       kBlack, kScale, Align::right);
+      canvas.draw_text({static_cast<double>(left - kMargin), text_top}, row_labels[static_cast<size_t>(r)], kBlack, kScale,
+                       Align::right);
     }
     for (int64_t c = 0; c < cols; ++c) {
       const float value = values[static_cast<size_t>(r * cols + c)];
@@ -118,8 +113,8 @@ void write_matrix(const std::string& path, std::span<const float> values, int64_
       const Box block = {x, top, x + kBlockWidth, top + kBlockHeight};
       canvas.fill_box(block, finite ? Color{shade, shade, shade} : kMagenta);
       canvas.draw_box(block, 1, {0.75f, 0.75f, 0.78f});  // a white block on white paper needs an edge
-      canvas.draw_text({x + kBlockWidth / 2.0, text_top}, fmt::format("{:.2f}", value),
-                       shade > 0.5f ? kBlack : kWhite, kScale, Align::center);
+      canvas.draw_text({x + kBlockWidth / 2.0, text_top}, fmt::format("{:.2f}", value), shade > 0.5f ? kBlack : kWhite, kScale,
+                       Align::center);
     }
   }
   write_png(path, canvas.image());

@@ -35,8 +35,7 @@ std::vector<float> coordinates(std::span<const float> points, size_t axis) {
 
 int64_t count_outside(std::span<const float> points, Range x, Range y) {
   int64_t count = 0;
-  for (size_t i = 0; i + 1 < points.size(); i += 2)
-    count += !(inside(points[i], x) && inside(points[i + 1], y));
+  for (size_t i = 0; i + 1 < points.size(); i += 2) count += !(inside(points[i], x) && inside(points[i + 1], y));
   return count;
 }
 
@@ -46,8 +45,7 @@ void draw_points(Axes& axes, std::span<const float> real, std::span<const float>
   const size_t reals = real.size() / 2, fakes = fake.size() / 2, total = reals + fakes;
   // Many points are small and pale, so that densities show.
   const double n = std::max(1.0, static_cast<double>(total) / 2);
-  const double radius = std::clamp(90 / std::sqrt(n), 1.8, 3.5),
-               alpha = std::clamp(25 / std::sqrt(n), 0.35, 0.8);
+  const double radius = std::clamp(90 / std::sqrt(n), 1.8, 3.5), alpha = std::clamp(25 / std::sqrt(n), 0.35, 0.8);
   size_t next_real = 0, next_fake = 0;
   while (next_real + next_fake < total) {
     const bool take_fake = next_real == reals || (next_fake < fakes && next_fake * reals < next_real * fakes);
@@ -121,8 +119,7 @@ void draw_reference(Axes& axes, const ReferenceLine& reference) {
   }
   const double text_y = y - 20 < area.top ? y + 6 : y - 20;
   const auto [width, height] = text_size(reference.label, 2);
-  axes.canvas().fill_box({area.left + 6, text_y - 2, area.left + 14 + width, text_y + height + 2}, kWhite,
-                         0.8);
+  axes.canvas().fill_box({area.left + 6, text_y - 2, area.left + 14 + width, text_y + height + 2}, kWhite, 0.8);
   axes.canvas().draw_text({area.left + 10, text_y}, reference.label, {0.35f, 0.35f, 0.4f}, 2);
 }
 
@@ -133,8 +130,7 @@ void write_scatter(const std::string& path, std::span<const float> real, std::sp
     fail<ShapeError>("{}: {} real and {} fake coordinates, expected pairs", path, real.size(), fake.size());
   }
   Range range[2];
-  for (size_t axis = 0; axis < 2; ++axis)
-    range[axis] = common_range(coordinates(real, axis), coordinates(fake, axis));
+  for (size_t axis = 0; axis < 2; ++axis) range[axis] = common_range(coordinates(real, axis), coordinates(fake, axis));
   // The same unit on both axes: a circle is round. The plot's area is nearly square, so both get the larger
   // extent.
   const double half = std::max(range[0].high - range[0].low, range[1].high - range[1].low) / 2;
@@ -149,8 +145,7 @@ void write_scatter(const std::string& path, std::span<const float> real, std::sp
   axes.finish(path);
 }
 
-void write_histogram(const std::string& path, std::span<const float> real, std::span<const float> fake,
-                     int bins) {
+void write_histogram(const std::string& path, std::span<const float> real, std::span<const float> fake, int bins) {
   if (bins < 1 || bins > 1000) fail<ConfigError>("{}: {} bins, expected 1 to 1000", path, bins);
   const Range x = common_range(real, fake);
   const std::vector<double> real_density = densities(real, x, bins), fake_density = densities(fake, x, bins);
@@ -169,8 +164,7 @@ void write_curves(const std::string& path, const std::string& title, std::span<c
   std::vector<float> steps, values;
   for (const Series& s : series) {
     if (s.steps.size() != s.values.size()) {
-      fail<ShapeError>("{}: series '{}' has {} steps and {} values", path, s.name, s.steps.size(),
-                       s.values.size());
+      fail<ShapeError>("{}: series '{}' has {} steps and {} values", path, s.name, s.steps.size(), s.values.size());
     }
     steps.insert(steps.end(), s.steps.begin(), s.steps.end());
     values.insert(values.end(), s.values.begin(), s.values.end());

@@ -26,7 +26,8 @@ void make_directory(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error || !fs::is_directory(path)) {
-    fail<DataError>("{}: cannot make this directory: {}; choose another --out", path, error ? error.message() : "a file of this name is in the way");
+    fail<DataError>("{}: cannot make this directory: {}; choose another --out", path,
+                    error ? error.message() : "a file of this name is in the way");
   }
 }
 
@@ -60,7 +61,8 @@ void remove_leftovers(const std::string& path) {
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with(kCheckpointPrefix) && name.ends_with(".tmp") && entry.is_regular_file(error)) leftovers.push_back(entry.path());
+    if (name.starts_with(kCheckpointPrefix) && name.ends_with(".tmp") && entry.is_regular_file(error))
+      leftovers.push_back(entry.path());
   }
   for (const fs::path& file : leftovers) fs::remove(file, error);
 }
@@ -96,7 +98,8 @@ RunDirectory RunDirectory::create(const std::string& out, const std::string& lab
   for (int number = next_number("runs");; ++number) {
     const std::string path = fmt::format("runs/{:05}-{}", number, label);
     if (::mkdir(path.c_str(), 0755) == 0) return {path, lock(path)};
-    if (errno != EEXIST) fail<DataError>("{}: cannot make this directory: {}; choose another with --out", path, std::strerror(errno));
+    if (errno != EEXIST)
+      fail<DataError>("{}: cannot make this directory: {}; choose another with --out", path, std::strerror(errno));
   }
 }
 

@@ -100,8 +100,7 @@ enum class Checksum { if_present, required };
 SafetensorsFile read_safetensors(const std::string& path, Checksum checksum = Checksum::if_present);
 
 /// The same from memory; `name` begins the messages of errors.
-SafetensorsFile parse_safetensors(std::vector<uint8_t> file, std::string name,
-                                  Checksum checksum = Checksum::if_present);
+SafetensorsFile parse_safetensors(std::vector<uint8_t> file, std::string name, Checksum checksum = Checksum::if_present);
 
 /// Writes a file, atomically (see write_file), with `forger.crc32` added to the metadata. The same arguments
 /// give the same bytes; the data is in the order of `tensors`. Throws DataError if it cannot be written,

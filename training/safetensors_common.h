@@ -13,8 +13,7 @@
 
 namespace forger::safetensors {
 
-static_assert(std::endian::native == std::endian::little,
-              "safetensors: data is copied as it is, little-endian");
+static_assert(std::endian::native == std::endian::little, "safetensors: data is copied as it is, little-endian");
 
 constexpr const char* kMetadataKey = "__metadata__";
 constexpr const char* kChecksumKey = "forger.crc32";

@@ -87,17 +87,16 @@ StoredTensor read_tensor(const std::string& tensor, const json& entry, Bytes dat
   }
   StoredTensor t{tensor, read_type(entry, where), read_numbers(entry, "shape", kMaxDims, where), {}};
   const std::vector<int64_t> offsets = read_numbers(entry, "data_offsets", 2, where);
-  if (offsets.size() != 2)
-    fail<DataError>("{}: \"data_offsets\" has {} numbers, expected 2", where, offsets.size());
+  if (offsets.size() != 2) fail<DataError>("{}: \"data_offsets\" has {} numbers, expected 2", where, offsets.size());
   const int64_t begin = offsets[0], end = offsets[1];
   if (begin > end || end > static_cast<int64_t>(data.size())) {
-    fail<DataError>("{}: lies at bytes {} to {} of the data, which has {}; the file is damaged or cut off",
-                    where, begin, end, data.size());
+    fail<DataError>("{}: lies at bytes {} to {} of the data, which has {}; the file is damaged or cut off", where, begin, end,
+                    data.size());
   }
   const int64_t elements = element_count(t.shape), width = stored_type_bytes(t.type);
   if ((end - begin) % width != 0 || (end - begin) / width != elements) {
-    fail<DataError>("{}: has {} bytes, expected {} elements of {} bytes for {} {}", where, end - begin,
-                    elements, width, stored_type_name(t.type), shape_text(t.shape));
+    fail<DataError>("{}: has {} bytes, expected {} elements of {} bytes for {} {}", where, end - begin, elements, width,
+                    stored_type_name(t.type), shape_text(t.shape));
   }
   t.bytes = data.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   return t;
@@ -112,16 +111,13 @@ void check_cover(std::vector<StoredTensor>& tensors, Bytes data, const std::stri
   const uint8_t* end = data.data();
   for (const StoredTensor& t : tensors) {
     if (t.bytes.data() != end) {
-      fail<DataError>(
-          "{}: tensor '{}' begins at byte {} of the data, expected {}: tensors {}; the file is damaged", name,
-          t.name, t.bytes.data() - data.data(), end - data.data(),
-          t.bytes.data() < end ? "overlap" : "leave a gap");
+      fail<DataError>("{}: tensor '{}' begins at byte {} of the data, expected {}: tensors {}; the file is damaged", name, t.name,
+                      t.bytes.data() - data.data(), end - data.data(), t.bytes.data() < end ? "overlap" : "leave a gap");
     }
     end += t.bytes.size();
   }
   if (end != data.data() + data.size()) {
-    fail<DataError>("{}: {} bytes follow the last tensor; the file is damaged", name,
-                    data.data() + data.size() - end);
+    fail<DataError>("{}: {} bytes follow the last tensor; the file is damaged", name, data.data() + data.size() - end);
   }
 }
 
@@ -137,8 +133,7 @@ std::map<std::string, std::string> read_metadata(const json& header, const std::
   return metadata;
 }
 
-void verify_checksum(std::string_view header, Bytes data, const std::string& expected,
-                     const std::string& name) {
+void verify_checksum(std::string_view header, Bytes data, const std::string& expected, const std::string& name) {
   const size_t field = header.find(kChecksumField);
   const size_t digits = field + kChecksumField.size();
   std::optional<std::string> found;
@@ -183,21 +178,18 @@ int64_t stored_type_bytes(StoredType type) {
 
 void StoredTensor::require_type(StoredType expected) const {
   if (type != expected) {
-    fail<DataError>("tensor '{}': has type {}, expected {}", name, stored_type_name(type),
-                    stored_type_name(expected));
+    fail<DataError>("tensor '{}': has type {}, expected {}", name, stored_type_name(type), stored_type_name(expected));
   }
 }
 
 const StoredTensor* SafetensorsFile::find(const std::string& tensor) const {
-  const auto found =
-      std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == tensor; });
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == tensor; });
   return found == tensors.end() ? nullptr : &*found;
 }
 
 const StoredTensor& SafetensorsFile::at(const std::string& tensor) const {
   const StoredTensor* found = find(tensor);
-  if (!found)
-    fail<DataError>("{}: has no tensor '{}'; it was written by another network or version", name, tensor);
+  if (!found) fail<DataError>("{}: has no tensor '{}'; it was written by another network or version", name, tensor);
   return *found;
 }
 
@@ -227,8 +219,7 @@ SafetensorsFile parse_safetensors(std::vector<uint8_t> file_bytes, std::string n
   if (expected != file.metadata.end()) {
     verify_checksum(text, data, expected->second, file.name);
   } else if (checksum == Checksum::required) {
-    fail<DataError>("{}: has no checksum ({} in the metadata); it is damaged or not Forger's", file.name,
-                    kChecksumKey);
+    fail<DataError>("{}: has no checksum ({} in the metadata); it is damaged or not Forger's", file.name, kChecksumKey);
   }
   for (const auto& [tensor, entry] : header.items()) {
     if (tensor != kMetadataKey) file.tensors.push_back(read_tensor(tensor, entry, data, file.name));

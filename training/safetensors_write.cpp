@@ -17,14 +17,12 @@ void check_tensors(const std::string& path, std::span<const StoredTensor> tensor
       fail<ShapeError>("{}: tensor '{}': this name is taken", path, t.name);
     }
     for (const int64_t d : t.shape) {
-      if (d < 0)
-        fail<ShapeError>("{}: tensor '{}': shape {} has a negative size", path, t.name, shape_text(t.shape));
+      if (d < 0) fail<ShapeError>("{}: tensor '{}': shape {} has a negative size", path, t.name, shape_text(t.shape));
     }
     const auto elements = static_cast<int64_t>(t.bytes.size()) / stored_type_bytes(t.type);
-    if (element_count(t.shape) != elements ||
-        t.bytes.size() % static_cast<size_t>(stored_type_bytes(t.type)) != 0) {
-      fail<ShapeError>("{}: tensor '{}': {} bytes do not fit {} {}", path, t.name, t.bytes.size(),
-                       stored_type_name(t.type), shape_text(t.shape));
+    if (element_count(t.shape) != elements || t.bytes.size() % static_cast<size_t>(stored_type_bytes(t.type)) != 0) {
+      fail<ShapeError>("{}: tensor '{}': {} bytes do not fit {} {}", path, t.name, t.bytes.size(), stored_type_name(t.type),
+                       shape_text(t.shape));
     }
   }
 }
@@ -38,8 +36,7 @@ std::string make_header(const std::string& path, std::span<const StoredTensor> t
   for (const StoredTensor& t : tensors) {
     const size_t begin = end;
     end += t.bytes.size();
-    header[t.name] = {
-        {"dtype", stored_type_name(t.type)}, {"shape", t.shape}, {"data_offsets", {begin, end}}};
+    header[t.name] = {{"dtype", stored_type_name(t.type)}, {"shape", t.shape}, {"data_offsets", {begin, end}}};
   }
   std::string text;
   try {

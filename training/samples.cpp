@@ -8,18 +8,21 @@
 namespace forger {
 namespace {
 
-constexpr int64_t kPoints = 1000;      // in a scatter or histogram
-constexpr int64_t kMaxChunk = 64;      // images made at once
+constexpr int64_t kPoints = 1000;  // in a scatter or histogram
+constexpr int64_t kMaxChunk = 64;  // images made at once
 constexpr int kHistogramBins = 42;
 
-int64_t chunk_size(SampleKind kind) { return kind == SampleKind::images ? kMaxChunk : kPoints; }
+int64_t chunk_size(SampleKind kind) {
+  return kind == SampleKind::images ? kMaxChunk : kPoints;
+}
 
 }  // namespace
 
 Grid parse_grid(const std::string& text, const std::string& option) {
   int rows = 0, columns = 0;
   char rest = 0;
-  if (std::sscanf(text.c_str(), "%dx%d%c", &rows, &columns, &rest) != 2 || rows < 1 || columns < 1 || rows > 100 || columns > 100) {
+  if (std::sscanf(text.c_str(), "%dx%d%c", &rows, &columns, &rest) != 2 || rows < 1 || columns < 1 || rows > 100 ||
+      columns > 100) {
     fail<ConfigError>("{}: '{}' is not rows x columns, such as 4x8 (each 1 to 100)", option, text);
   }
   return {rows, columns};

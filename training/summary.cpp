@@ -20,10 +20,12 @@ std::string output_shape(const Shape& shape) {
 
 std::string table(const std::string& title, const NetworkSummary& s) {
   const std::string rule(65, '_'), double_rule(65, '=');
-  std::string text = fmt::format("{}\n{}\n{:<34} {:<20} {}\n{}\n", title, rule, "Layer (type)", "Output Shape", "Param #", double_rule);
+  std::string text =
+      fmt::format("{}\n{}\n{:<34} {:<20} {}\n{}\n", title, rule, "Layer (type)", "Output Shape", "Param #", double_rule);
   text += fmt::format("{:<34} {:<20} {}\n", "input (InputLayer)", output_shape(s.input), 0);
   for (const LayerRow& row : s.rows) {
-    text += fmt::format("{:<34} {:<20} {}\n", fmt::format("{} ({})", row.name, row.type), output_shape(row.output), row.parameters);
+    text +=
+        fmt::format("{:<34} {:<20} {}\n", fmt::format("{} ({})", row.name, row.type), output_shape(row.output), row.parameters);
   }
   text += fmt::format("{}\nTotal params: {}\nTrainable params: {}\nNon-trainable params: {}\n{}", double_rule,
                       grouped(s.trainable + s.not_trainable), grouped(s.trainable), grouped(s.not_trainable), rule);

@@ -77,7 +77,8 @@ class Trainer {
       run_.session().run();
       ++steps_since_line_;
       const StepResult result = read_result(run_.session());
-      if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss)) explain_divergence(step, fmt::format("D's loss is {:.4g}, G's {:.4g}", result.d_loss, result.g_loss));
+      if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss))
+        explain_divergence(step, fmt::format("D's loss is {:.4g}, G's {:.4g}", result.d_loss, result.g_loss));
       if (step % config_.integer("log-every") == 0 || step + 1 == steps_) log(step, result);
       console_.progress(step + 1, steps_, throughput());
       if ((step + 1) % config_.integer("sample-every") == 0 || step + 1 == steps_) draw(step + 1);
@@ -99,8 +100,8 @@ class Trainer {
     write_file(directory_.file("config.json"), {bytes_of(std::span<const char>(config))});
     console_.line(summary_table(run_.recipe(), config_, run_.data().sample_shape()));
     console_.line(fmt::format("data        {}", run_.data().description));
-    console_.line(fmt::format("run         {}, steps {} to {}, batch {}, seed {}, {} threads", directory_.path(), first_step_, steps_,
-                              config_.integer("batch"), config_.integer("seed"), config_.integer("threads")));
+    console_.line(fmt::format("run         {}, steps {} to {}, batch {}, seed {}, {} threads", directory_.path(), first_step_,
+                              steps_, config_.integer("batch"), config_.integer("seed"), config_.integer("threads")));
     pictures_.write_reals(directory_.file("reals.png"));
     // A resumed run draws again what it dropped from metrics.jsonl with all that followed its checkpoint.
     if (first_step_ % config_.integer("sample-every") == 0) draw(first_step_);
@@ -116,7 +117,8 @@ class Trainer {
   void log(int64_t step, const StepResult& r) {
     const double rate = throughput();
     const double left = rate > 0 ? static_cast<double>((steps_ - step - 1) * config_.integer("batch")) / rate : 0;
-    std::string line = fmt::format("{:5} [D loss: {:.3f}, acc.: {:.2f}%] [G loss: {:.3f}]", step, r.d_loss, 100 * r.d_accuracy, r.g_loss);
+    std::string line =
+        fmt::format("{:5} [D loss: {:.3f}, acc.: {:.2f}%] [G loss: {:.3f}]", step, r.d_loss, 100 * r.d_accuracy, r.g_loss);
     const auto kl = pictures_.kl();
     if (kl) line += fmt::format(" KL {:.4f}", *kl);
     console_.line(line + fmt::format("  {:.0f} images/s, {} left", rate, format_duration(left)));
@@ -162,7 +164,8 @@ class Trainer {
         rows.insert(rows.end(), row.begin(), row.end());
         labels.push_back(std::to_string(step));
       }
-      write_matrix(directory_.file("outputs.png"), rows, static_cast<int64_t>(labels.size()), run_.data().sample_shape()[0], labels);
+      write_matrix(directory_.file("outputs.png"), rows, static_cast<int64_t>(labels.size()), run_.data().sample_shape()[0],
+                   labels);
     }
     console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
   }
@@ -179,7 +182,8 @@ class Trainer {
     snapshot_.restore(run_.variables());
     for (int64_t s = run_.step(); s <= step; ++s) {
       if (const auto node = run_.session().run_checked()) {
-        fail<DivergedError>("step {}: {}; the first result that is not finite came from {} in step {}; {}", step, what, *node, s, remedy);
+        fail<DivergedError>("step {}: {}; the first result that is not finite came from {} in step {}; {}", step, what, *node, s,
+                            remedy);
       }
     }
     fail<DivergedError>("step {}: {}; {}", step, what, remedy);
@@ -199,7 +203,9 @@ class Trainer {
 
 }  // namespace
 
-std::vector<const Provider*> providers_of(const Config& config) { return parse_providers(config.text("providers")); }
+std::vector<const Provider*> providers_of(const Config& config) {
+  return parse_providers(config.text("providers"));
+}
 
 TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
     : config_(std::move(config)), recipe_(find_recipe(config_.recipe())), variables_(host_device()) {
@@ -226,6 +232,8 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   }
 }
 
-bool train(TrainingRun& run, const RunDirectory& directory) { return Trainer(run, directory).train(); }
+bool train(TrainingRun& run, const RunDirectory& directory) {
+  return Trainer(run, directory).train();
+}
 
 }  // namespace forger

@@ -6,14 +6,18 @@
 
 namespace forger {
 
-const TensorType& Value::type() const { return graph_->type(id_); }
+const TensorType& Value::type() const {
+  return graph_->type(id_);
+}
 
 int64_t Value::dim(int axis) const {
   const Shape& s = shape();
   return s.at(static_cast<size_t>(axis < 0 ? axis + static_cast<int>(s.size()) : axis));
 }
 
-const std::string& Value::path() const { return graph_->producer(id_).path; }
+const std::string& Value::path() const {
+  return graph_->producer(id_).path;
+}
 
 std::string Graph::scoped(const std::string& leaf) const {
   std::string path;
@@ -64,8 +68,8 @@ Value Graph::variable(const std::string& name, TensorType type, Initializer init
   for (const Variable& v : variables_) {
     if (v.name == name) fail<ConfigError>("{}: there is a variable of this name already", name);
   }
-  const Value value = append(find_op("variable"), name, {},
-                             {{"dtype", name_of(type.dtype)}, {"shape", type.shape}, {"name", name}})[0];
+  const Value value =
+      append(find_op("variable"), name, {}, {{"dtype", name_of(type.dtype)}, {"shape", type.shape}, {"name", name}})[0];
   variables_.push_back({name, value.id(), value.id(), initializer, trainable});
   return value;
 }
@@ -89,7 +93,9 @@ void Graph::update(const std::string& name, Value value) {
   v.updated = value.id();
 }
 
-void Graph::output(const std::string& name, Value value) { outputs_.emplace_back(name, value.id()); }
+void Graph::output(const std::string& name, Value value) {
+  outputs_.emplace_back(name, value.id());
+}
 
 void verify(const Graph& graph) {
   std::vector<bool> defined(static_cast<size_t>(graph.num_values()), false);

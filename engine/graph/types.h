@@ -9,9 +9,11 @@ namespace forger {
 
 enum class DType : uint8_t { f32, f64, u8, i32, i64, u64 };
 
-size_t size_of(DType dtype);              // bytes of one element
-const char* name_of(DType dtype);         // "f32", ...
-constexpr bool is_real(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+size_t size_of(DType dtype);       // bytes of one element
+const char* name_of(DType dtype);  // "f32", ...
+constexpr bool is_real(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f64;
+}
 
 /// Extents, outermost first; {} is a scalar.
 using Shape = std::vector<int64_t>;

@@ -118,7 +118,8 @@ class Planner {
       return;
     }
     if (node.op->name == "input") {
-      assign(node.outputs[0], new_storage({Location::Kind::input, static_cast<size_t>(node.id)}, graph_.type(node.outputs[0]).bytes()));
+      assign(node.outputs[0],
+             new_storage({Location::Kind::input, static_cast<size_t>(node.id)}, graph_.type(node.outputs[0]).bytes()));
       return;
     }
     if (node.op->is_view) {
@@ -179,9 +180,9 @@ class Planner {
   const std::vector<size_t>& workspace_bytes_;
   size_t alignment_;
   MemoryPlan plan_;
-  std::vector<int> last_use_;     // by value: last node that reads it
-  std::vector<int> target_;       // by value: variable into whose memory it may be written; -1: none
-  std::vector<int> storage_of_;   // by value
+  std::vector<int> last_use_;    // by value: last node that reads it
+  std::vector<int> target_;      // by value: variable into whose memory it may be written; -1: none
+  std::vector<int> storage_of_;  // by value
   std::vector<Storage> storages_;
   std::map<ValueId, size_t> variable_of_;
 };

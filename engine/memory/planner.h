@@ -28,18 +28,18 @@ struct Location {
 };
 
 struct MemoryPlan {
-  std::vector<Location> values;         // by ValueId
-  std::vector<size_t> block_offsets;    // by block
-  std::vector<BlockRequest> blocks;     // lifetimes, for explain and tests
-  std::vector<int> workspace_block;     // by node; -1: none
-  std::vector<bool> in_place;           // by ValueId: took over an input's memory
+  std::vector<Location> values;       // by ValueId
+  std::vector<size_t> block_offsets;  // by block
+  std::vector<BlockRequest> blocks;   // lifetimes, for explain and tests
+  std::vector<int> workspace_block;   // by node; -1: none
+  std::vector<bool> in_place;         // by ValueId: took over an input's memory
   struct Copy {
     ValueId from;
     size_t variable;
   };
-  std::vector<Copy> final_copies;       // updates that could not be made in place
+  std::vector<Copy> final_copies;  // updates that could not be made in place
   size_t arena_bytes = 0;
-  size_t bytes_without_reuse = 0;       // every value and workspace in memory of its own
+  size_t bytes_without_reuse = 0;  // every value and workspace in memory of its own
   size_t variable_bytes = 0;
 };
 

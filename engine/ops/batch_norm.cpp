@@ -11,8 +11,7 @@ void require_channels(const InferContext& c, size_t first) {
   c.require(!c.inputs[0].shape.empty(), "{} needs at least one axis, got {}", c.op, to_string(c.inputs[0]));
   const TensorType channel{c.real, {c.inputs[0].shape.back()}};
   for (size_t i = first; i < c.inputs.size(); ++i) {
-    c.require(c.inputs[i] == channel, "input {} of {} is {}, expected {}", i, c.op, to_string(c.inputs[i]),
-              to_string(channel));
+    c.require(c.inputs[i] == channel, "input {} of {} is {}, expected {}", i, c.op, to_string(c.inputs[i]), to_string(channel));
   }
 }
 
@@ -45,8 +44,8 @@ std::vector<Value> batch_norm_grad(Value x, Value dy, Value gamma, Value mean, V
 /// Only y carries gradients: the saved statistics serve the backward pass, whose own rule accounts for them.
 std::vector<Value> grad_training(const GradContext& c) {
   if (!c.cotangents[0]) return std::vector<Value>(5);
-  const auto d = batch_norm_grad(c.input(0), c.cotangents[0], c.input(1), c.output(1), c.output(2),
-                                 c.attributes().real("epsilon"));
+  const auto d =
+      batch_norm_grad(c.input(0), c.cotangents[0], c.input(1), c.output(1), c.output(2), c.attributes().real("epsilon"));
   return {d[0], d[1], d[2], {}, {}};
 }
 
@@ -72,8 +71,7 @@ std::vector<Value> grad_grad(const GradContext& c) {
   const auto axes = leading_axes(shape);
   const auto spread = [&](Value v) { return broadcast_to(v, shape); };
   const Value centred = sub(x, spread(reduce_mean(x, axes)));
-  const Value inv_std =
-      unary(ScalarOp::rsqrt, shift(reduce_mean(square(centred), axes), c.attributes().real("epsilon")));
+  const Value inv_std = unary(ScalarOp::rsqrt, shift(reduce_mean(square(centred), axes), c.attributes().real("epsilon")));
   const Value xhat = mul(centred, spread(inv_std));
   const Value dbeta = reduce_sum(dy, axes), dgamma = reduce_sum(mul(dy, xhat), axes);
   const Value inner = sub(sub(dy, spread(reduce_mean(dy, axes))), mul(xhat, spread(reduce_mean(mul(dy, xhat), axes))));
@@ -91,15 +89,22 @@ std::vector<Value> grad_grad(const GradContext& c) {
   return {d[0], d[1], d[2], {}, {}};
 }
 
-int64_t flops_bn(const Graph& g, const Node& n) { return 8 * g.type(n.inputs[0]).size(); }
-InPlace in_place_x(const Node&) { return {{0}}; }
+int64_t flops_bn(const Graph& g, const Node& n) {
+  return 8 * g.type(n.inputs[0]).size();
+}
+InPlace in_place_x(const Node&) {
+  return {{0}};
+}
 
 const OpSpec kSpecs[] = {
     {.name = "batch_norm_training",
      .infer = infer_training,
      .grad = grad_training,
      .flops = flops_bn,
-     .in_place = [](const Node&) { return InPlace{{0}, {}, {}, {3}, {4}}; }},
+     .in_place =
+         [](const Node&) {
+           return InPlace{{0}, {}, {}, {3}, {4}};
+         }},
     {.name = "batch_norm_inference", .infer = infer_inference, .grad = grad_inference, .flops = flops_bn, .in_place = in_place_x},
     {.name = "batch_norm_grad",
      .infer = infer_grad,
@@ -110,7 +115,9 @@ const OpSpec kSpecs[] = {
 
 }  // namespace
 
-std::span<const OpSpec> batch_norm_specs() { return kSpecs; }
+std::span<const OpSpec> batch_norm_specs() {
+  return kSpecs;
+}
 
 BatchNorm batch_norm_training(Value x, Value gamma, Value beta, Value running_mean, Value running_var, double epsilon,
                               double momentum) {

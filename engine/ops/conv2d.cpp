@@ -17,9 +17,12 @@ enum class Role { input, filter, output };
 
 Shape shape_of(const Conv2dShape& s, Role role) {
   switch (role) {
-    case Role::input: return {s.N, s.H, s.W, s.C};
-    case Role::filter: return {s.K, s.R, s.S, s.C};
-    case Role::output: return {s.N, s.P, s.Q, s.K};
+    case Role::input:
+      return {s.N, s.H, s.W, s.C};
+    case Role::filter:
+      return {s.K, s.R, s.S, s.C};
+    case Role::output:
+      return {s.N, s.P, s.Q, s.K};
   }
   return {};
 }
@@ -62,7 +65,9 @@ std::vector<Value> grad_filter_grad(const GradContext& c) {
   return {c.needed[0] ? conv2d_input_grad(y, dw, s) : Value{}, c.needed[1] ? conv2d(x, dw, s) : Value{}};
 }
 
-int64_t flops(const Graph&, const Node& node) { return conv2d_shape(node.attributes).flops(); }
+int64_t flops(const Graph&, const Node& node) {
+  return conv2d_shape(node.attributes).flops();
+}
 
 const OpSpec kSpecs[] = {
     {.name = "conv2d", .infer = infer<Role::input, Role::filter, Role::output>, .grad = grad_conv2d, .flops = flops},
@@ -78,14 +83,18 @@ const OpSpec kSpecs[] = {
 
 }  // namespace
 
-std::span<const OpSpec> conv2d_specs() { return kSpecs; }
+std::span<const OpSpec> conv2d_specs() {
+  return kSpecs;
+}
 
 Conv2dShape conv2d_shape(const Attributes& attributes) {
   const auto& v = attributes.list("conv");
   return {v.at(0), v.at(1), v.at(2), v.at(3), v.at(4), v.at(5), v.at(6), v.at(7), v.at(8), v.at(9), v.at(10), v.at(11), v.at(12)};
 }
 
-Value conv2d(Value x, Value w, const Conv2dShape& s) { return add_node("conv2d", {x, w}, {{"conv", to_list(s)}}); }
+Value conv2d(Value x, Value w, const Conv2dShape& s) {
+  return add_node("conv2d", {x, w}, {{"conv", to_list(s)}});
+}
 Value conv2d_input_grad(Value dy, Value w, const Conv2dShape& s) {
   return add_node("conv2d_input_grad", {dy, w}, {{"conv", to_list(s)}});
 }
@@ -116,8 +125,15 @@ Value conv2d_transpose(Value x, Value w, int64_t stride) {
     fail<ShapeError>("{}: conv2d_transpose takes NHWC and KRSC tensors, got {} and {}", w.path(), to_string(x.type()),
                      to_string(w.type()));
   }
-  Conv2dShape s{.N = x.dim(0), .H = x.dim(1) * stride, .W = x.dim(2) * stride, .C = w.dim(3), .K = w.dim(0),
-                .R = w.dim(1), .S = w.dim(2), .P = x.dim(1), .Q = x.dim(2)};
+  Conv2dShape s{.N = x.dim(0),
+                .H = x.dim(1) * stride,
+                .W = x.dim(2) * stride,
+                .C = w.dim(3),
+                .K = w.dim(0),
+                .R = w.dim(1),
+                .S = w.dim(2),
+                .P = x.dim(1),
+                .Q = x.dim(2)};
   s.stride_h = s.stride_w = stride;
   s.pad_top = same_padding_before(s.H, s.R, stride);
   s.pad_left = same_padding_before(s.W, s.S, stride);

@@ -6,7 +6,9 @@
 namespace forger {
 namespace {
 
-const ScalarOp& scalar_of(const Node& node) { return *scalar_op_of(*node.op); }
+const ScalarOp& scalar_of(const Node& node) {
+  return *scalar_op_of(*node.op);
+}
 
 std::vector<TensorType> infer_scalar(const InferContext& c) {
   const bool two = is_binary(*scalar_op_of(find_op(c.op)));
@@ -22,9 +24,12 @@ std::vector<Value> grad_scalar(const GradContext& c) {
   const Value dy = c.cotangents[0], y = c.output(0), a = c.input(0);
   const double p = c.attributes().has("p") ? c.attributes().real("p") : 0.0;
   switch (scalar_of(c.node())) {
-    case ScalarOp::add: return {dy, dy};
-    case ScalarOp::sub: return {dy, c.needed[1] ? neg(dy) : Value{}};
-    case ScalarOp::mul: return {c.needed[0] ? mul(dy, c.input(1)) : Value{}, c.needed[1] ? mul(dy, a) : Value{}};
+    case ScalarOp::add:
+      return {dy, dy};
+    case ScalarOp::sub:
+      return {dy, c.needed[1] ? neg(dy) : Value{}};
+    case ScalarOp::mul:
+      return {c.needed[0] ? mul(dy, c.input(1)) : Value{}, c.needed[1] ? mul(dy, a) : Value{}};
     case ScalarOp::div:
       return {c.needed[0] ? div(dy, c.input(1)) : Value{}, c.needed[1] ? neg(div(mul(dy, y), c.input(1))) : Value{}};
     case ScalarOp::maximum:
@@ -33,24 +38,40 @@ std::vector<Value> grad_scalar(const GradContext& c) {
       const Value to_a = mul(dy, unary(ScalarOp::heaviside, difference));
       return {to_a, sub(dy, to_a)};
     }
-    case ScalarOp::neg: return {neg(dy)};
-    case ScalarOp::exp: return {mul(dy, y)};
-    case ScalarOp::log: return {div(dy, a)};
-    case ScalarOp::sqrt: return {scale(div(dy, y), 0.5)};
-    case ScalarOp::rsqrt: return {scale(mul(dy, mul(y, square(y))), -0.5)};
-    case ScalarOp::square: return {scale(mul(dy, a), 2.0)};
-    case ScalarOp::abs: return {mul(dy, unary(ScalarOp::sign, a))};
-    case ScalarOp::reciprocal: return {neg(mul(dy, square(y)))};
-    case ScalarOp::relu: return {mul(dy, unary(ScalarOp::heaviside, y))};
-    case ScalarOp::leaky_relu: return {mul(dy, unary(ScalarOp::leaky_slope, p > 0 ? y : a, p))};
-    case ScalarOp::tanh: return {mul(dy, shift(neg(square(y)), 1.0))};
-    case ScalarOp::sigmoid: return {mul(dy, sub(y, square(y)))};
-    case ScalarOp::softplus: return {mul(dy, sigmoid(a))};
-    case ScalarOp::scale: return {scale(dy, p)};
-    case ScalarOp::shift: return {dy};
+    case ScalarOp::neg:
+      return {neg(dy)};
+    case ScalarOp::exp:
+      return {mul(dy, y)};
+    case ScalarOp::log:
+      return {div(dy, a)};
+    case ScalarOp::sqrt:
+      return {scale(div(dy, y), 0.5)};
+    case ScalarOp::rsqrt:
+      return {scale(mul(dy, mul(y, square(y))), -0.5)};
+    case ScalarOp::square:
+      return {scale(mul(dy, a), 2.0)};
+    case ScalarOp::abs:
+      return {mul(dy, unary(ScalarOp::sign, a))};
+    case ScalarOp::reciprocal:
+      return {neg(mul(dy, square(y)))};
+    case ScalarOp::relu:
+      return {mul(dy, unary(ScalarOp::heaviside, y))};
+    case ScalarOp::leaky_relu:
+      return {mul(dy, unary(ScalarOp::leaky_slope, p > 0 ? y : a, p))};
+    case ScalarOp::tanh:
+      return {mul(dy, shift(neg(square(y)), 1.0))};
+    case ScalarOp::sigmoid:
+      return {mul(dy, sub(y, square(y)))};
+    case ScalarOp::softplus:
+      return {mul(dy, sigmoid(a))};
+    case ScalarOp::scale:
+      return {scale(dy, p)};
+    case ScalarOp::shift:
+      return {dy};
     case ScalarOp::sign:
     case ScalarOp::heaviside:
-    case ScalarOp::leaky_slope: return {Value{}};  // constant almost everywhere
+    case ScalarOp::leaky_slope:
+      return {Value{}};  // constant almost everywhere
   }
   return {};
 }
@@ -84,13 +105,10 @@ int64_t flops_fused(const Graph& graph, const Node& node) {
 std::array<OpSpec, kNumScalarOps + 1> make_specs() {
   std::array<OpSpec, kNumScalarOps + 1> specs;
   for (int i = 0; i < kNumScalarOps; ++i) {
-    specs[static_cast<size_t>(i)] = {.name = name_of(static_cast<ScalarOp>(i)),
-                                     .infer = infer_scalar,
-                                     .grad = grad_scalar,
-                                     .in_place = in_place_scalar};
+    specs[static_cast<size_t>(i)] = {
+        .name = name_of(static_cast<ScalarOp>(i)), .infer = infer_scalar, .grad = grad_scalar, .in_place = in_place_scalar};
   }
-  specs[kNumScalarOps] = {
-      .name = "fused_elementwise", .infer = infer_fused, .flops = flops_fused, .in_place = in_place_scalar};
+  specs[kNumScalarOps] = {.name = "fused_elementwise", .infer = infer_fused, .flops = flops_fused, .in_place = in_place_scalar};
   return specs;
 }
 
@@ -101,7 +119,9 @@ const std::array<OpSpec, kNumScalarOps + 1>& specs() {
 
 }  // namespace
 
-std::span<const OpSpec> elementwise_specs() { return specs(); }
+std::span<const OpSpec> elementwise_specs() {
+  return specs();
+}
 
 const ScalarOp* scalar_op_of(const OpSpec& op) {
   static const auto numbers = [] {
@@ -114,23 +134,51 @@ const ScalarOp* scalar_op_of(const OpSpec& op) {
 }
 
 Value unary(ScalarOp op, Value x, double parameter) {
-  const bool takes_parameter = op == ScalarOp::leaky_relu || op == ScalarOp::leaky_slope || op == ScalarOp::scale ||
-                               op == ScalarOp::shift;
+  const bool takes_parameter =
+      op == ScalarOp::leaky_relu || op == ScalarOp::leaky_slope || op == ScalarOp::scale || op == ScalarOp::shift;
   return add_node(name_of(op), {x}, takes_parameter ? Attributes{{"p", parameter}} : Attributes{});
 }
-Value binary(ScalarOp op, Value a, Value b) { return add_node(name_of(op), {a, b}); }
-Value add(Value a, Value b) { return binary(ScalarOp::add, a, b); }
-Value sub(Value a, Value b) { return binary(ScalarOp::sub, a, b); }
-Value mul(Value a, Value b) { return binary(ScalarOp::mul, a, b); }
-Value div(Value a, Value b) { return binary(ScalarOp::div, a, b); }
-Value neg(Value x) { return unary(ScalarOp::neg, x); }
-Value relu(Value x) { return unary(ScalarOp::relu, x); }
-Value leaky_relu(Value x, double alpha) { return unary(ScalarOp::leaky_relu, x, alpha); }
-Value tanh(Value x) { return unary(ScalarOp::tanh, x); }
-Value sigmoid(Value x) { return unary(ScalarOp::sigmoid, x); }
-Value softplus(Value x) { return unary(ScalarOp::softplus, x); }
-Value square(Value x) { return unary(ScalarOp::square, x); }
-Value scale(Value x, double factor) { return unary(ScalarOp::scale, x, factor); }
-Value shift(Value x, double offset) { return unary(ScalarOp::shift, x, offset); }
+Value binary(ScalarOp op, Value a, Value b) {
+  return add_node(name_of(op), {a, b});
+}
+Value add(Value a, Value b) {
+  return binary(ScalarOp::add, a, b);
+}
+Value sub(Value a, Value b) {
+  return binary(ScalarOp::sub, a, b);
+}
+Value mul(Value a, Value b) {
+  return binary(ScalarOp::mul, a, b);
+}
+Value div(Value a, Value b) {
+  return binary(ScalarOp::div, a, b);
+}
+Value neg(Value x) {
+  return unary(ScalarOp::neg, x);
+}
+Value relu(Value x) {
+  return unary(ScalarOp::relu, x);
+}
+Value leaky_relu(Value x, double alpha) {
+  return unary(ScalarOp::leaky_relu, x, alpha);
+}
+Value tanh(Value x) {
+  return unary(ScalarOp::tanh, x);
+}
+Value sigmoid(Value x) {
+  return unary(ScalarOp::sigmoid, x);
+}
+Value softplus(Value x) {
+  return unary(ScalarOp::softplus, x);
+}
+Value square(Value x) {
+  return unary(ScalarOp::square, x);
+}
+Value scale(Value x, double factor) {
+  return unary(ScalarOp::scale, x, factor);
+}
+Value shift(Value x, double offset) {
+  return unary(ScalarOp::shift, x, offset);
+}
 
 }  // namespace forger

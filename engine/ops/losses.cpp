@@ -14,7 +14,9 @@ Value times_scalar(Value tensor, Value scalar) {
   return is_one(scalar) ? tensor : mul(tensor, broadcast_to(scalar, tensor.shape()));
 }
 
-Value sum_or(Value a, Value b) { return !a ? b : !b ? a : add(a, b); }
+Value sum_or(Value a, Value b) {
+  return !a ? b : !b ? a : add(a, b);
+}
 
 std::vector<TensorType> infer_bce(const InferContext& c) {
   c.require_inputs(2);
@@ -52,7 +54,9 @@ Value softmax_pullback(Value p, Value v) {
   return sub(vp, mul(p, broadcast_to(total, p.shape())));
 }
 
-std::vector<Value> grad_softmax(const GradContext& c) { return {softmax_pullback(c.output(0), c.cotangents[0])}; }
+std::vector<Value> grad_softmax(const GradContext& c) {
+  return {softmax_pullback(c.output(0), c.cotangents[0])};
+}
 
 std::vector<TensorType> infer_softmax_cross_entropy(const InferContext& c) {
   c.require_inputs(2);
@@ -74,7 +78,9 @@ std::vector<Value> grad_softmax_cross_entropy(const GradContext& c) {
   return {dx, {}};
 }
 
-int64_t flops_loss(const Graph& g, const Node& n) { return 10 * g.type(n.inputs[0]).size(); }
+int64_t flops_loss(const Graph& g, const Node& n) {
+  return 10 * g.type(n.inputs[0]).size();
+}
 
 const OpSpec kSpecs[] = {
     {.name = "bce_with_logits", .infer = infer_bce, .grad = grad_bce, .flops = flops_loss},
@@ -87,11 +93,21 @@ const OpSpec kSpecs[] = {
 
 }  // namespace
 
-std::span<const OpSpec> loss_specs() { return kSpecs; }
+std::span<const OpSpec> loss_specs() {
+  return kSpecs;
+}
 
-Value bce_with_logits(Value logits, Value targets) { return add_node("bce_with_logits", {logits, targets}); }
-Value softmax(Value logits) { return add_node("softmax", {logits}); }
-Value softmax_cross_entropy(Value logits, Value labels) { return add_node("softmax_cross_entropy", {logits, labels}); }
-Value mse(Value a, Value b) { return mean_all(square(sub(a, b))); }
+Value bce_with_logits(Value logits, Value targets) {
+  return add_node("bce_with_logits", {logits, targets});
+}
+Value softmax(Value logits) {
+  return add_node("softmax", {logits});
+}
+Value softmax_cross_entropy(Value logits, Value labels) {
+  return add_node("softmax_cross_entropy", {logits, labels});
+}
+Value mse(Value a, Value b) {
+  return mean_all(square(sub(a, b)));
+}
 
 }  // namespace forger

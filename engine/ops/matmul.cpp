@@ -14,8 +14,8 @@ std::vector<TensorType> infer_matmul(const InferContext& c) {
   const bool ta = c.attributes.integer("transpose_a") != 0, tb = c.attributes.integer("transpose_b") != 0;
   const Shape &a = c.inputs[0].shape, &b = c.inputs[1].shape;
   const int64_t m = a[ta ? 1 : 0], ka = a[ta ? 0 : 1], kb = b[tb ? 1 : 0], n = b[tb ? 0 : 1];
-  c.require(ka == kb, "matmul of {}{} and {}{}: inner sizes {} and {} differ", to_string(a), ta ? "^T" : "",
-            to_string(b), tb ? "^T" : "", ka, kb);
+  c.require(ka == kb, "matmul of {}{} and {}{}: inner sizes {} and {} differ", to_string(a), ta ? "^T" : "", to_string(b),
+            tb ? "^T" : "", ka, kb);
   if (c.inputs.size() == 3) {
     c.require(c.inputs[2] == TensorType{c.real, {n}}, "bias is {}, expected [{}]", to_string(c.inputs[2]), n);
   }
@@ -42,8 +42,8 @@ std::vector<TensorType> infer_bias_add(const InferContext& c) {
   c.require_real(0);
   c.require_real(1);
   const Shape &x = c.inputs[0].shape, &b = c.inputs[1].shape;
-  c.require(!x.empty() && b.size() == 1 && b[0] == x.back(), "bias {} does not fit {}: expected [{}]", to_string(b),
-            to_string(x), x.empty() ? 0 : x.back());
+  c.require(!x.empty() && b.size() == 1 && b[0] == x.back(), "bias {} does not fit {}: expected [{}]", to_string(b), to_string(x),
+            x.empty() ? 0 : x.back());
   return {c.inputs[0]};
 }
 
@@ -54,19 +54,20 @@ std::vector<Value> grad_bias_add(const GradContext& c) {
 
 const OpSpec kSpecs[] = {
     {.name = "matmul", .infer = infer_matmul, .grad = grad_matmul, .flops = flops_matmul},
-    {.name = "bias_add",
-     .infer = infer_bias_add,
-     .grad = grad_bias_add,
-     .in_place = [](const Node&) { return InPlace{{0}}; }},
+    {.name = "bias_add", .infer = infer_bias_add, .grad = grad_bias_add, .in_place = [](const Node&) { return InPlace{{0}}; }},
 };
 
 }  // namespace
 
-std::span<const OpSpec> matmul_specs() { return kSpecs; }
+std::span<const OpSpec> matmul_specs() {
+  return kSpecs;
+}
 
 Value matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
   return add_node("matmul", {a, b}, {{"transpose_a", int64_t{transpose_a}}, {"transpose_b", int64_t{transpose_b}}});
 }
-Value bias_add(Value x, Value b) { return add_node("bias_add", {x, b}); }
+Value bias_add(Value x, Value b) {
+  return add_node("bias_add", {x, b});
+}
 
 }  // namespace forger

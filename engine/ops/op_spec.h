@@ -24,17 +24,17 @@ struct InferContext {
     if (!condition) fail<ShapeError>("{}: {}", path, fmt::format(format, std::forward<Args>(args)...));
   }
   void require_inputs(size_t count) const;
-  void require_real(size_t input) const;             // input is f32 or f64
+  void require_real(size_t input) const;  // input is f32 or f64
   void require_rank(size_t input, size_t rank) const;
-  void require_same(size_t a, size_t b) const;       // equal types
+  void require_same(size_t a, size_t b) const;  // equal types
 };
 
 /// What a gradient rule sees.
 struct GradContext {
   Graph& graph;
   NodeId node_id;
-  std::span<const Value> cotangents;   // one per output; none where the loss does not depend on it
-  const std::vector<bool>& needed;     // one per input: whether a gradient is asked for
+  std::span<const Value> cotangents;  // one per output; none where the loss does not depend on it
+  const std::vector<bool>& needed;    // one per input: whether a gradient is asked for
 
   const Node& node() const { return graph.node(node_id); }
   const Attributes& attributes() const { return node().attributes; }

@@ -25,7 +25,7 @@ Value scale(Value x, double factor);
 Value shift(Value x, double offset);
 
 // --- sources ---
-Value fill(Graph& graph, double value, Shape shape);                     // constant of the graph's real type
+Value fill(Graph& graph, double value, Shape shape);  // constant of the graph's real type
 Value random_uniform(Value seed, Value step, double low, double high, Shape shape);
 Value random_normal(Value seed, Value step, double mean, double stddev, Shape shape);
 
@@ -45,19 +45,19 @@ Value increment(Value counter);  // i64 + 1
 
 // --- shapes ---
 Value reshape(Value x, Shape shape);
-Value broadcast_to(Value x, Shape shape);                               // numpy's rule, right-aligned
+Value broadcast_to(Value x, Shape shape);                                 // numpy's rule, right-aligned
 Value reduce_sum(Value x, std::vector<int64_t> axes, bool keep = false);  // axes sorted; keep: extents become 1
 Value reduce_mean(Value x, std::vector<int64_t> axes, bool keep = false);
-Value mean_all(Value x);                                                // -> scalar []
+Value mean_all(Value x);  // -> scalar []
 Value concat(std::vector<Value> parts, int64_t axis);
 Value slice(Value x, std::vector<int64_t> begin, std::vector<int64_t> size);
-Value pad(Value x, std::vector<int64_t> before, Shape to);              // with zeros; slice's gradient
+Value pad(Value x, std::vector<int64_t> before, Shape to);  // with zeros; slice's gradient
 
 // --- linear ---
 Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = false);  // 2-D
-Value bias_add(Value x, Value b);                                       // [..., C] + [C]
+Value bias_add(Value x, Value b);                                                    // [..., C] + [C]
 enum class Padding { same, valid };
-Value conv2d(Value x, Value w, int64_t stride, Padding padding);        // [N,H,W,C], [K,R,S,C] -> [N,P,Q,K]
+Value conv2d(Value x, Value w, int64_t stride, Padding padding);  // [N,H,W,C], [K,R,S,C] -> [N,P,Q,K]
 /// Transposed convolution, 'same': [N,P,Q,K], [K,R,S,C] -> [N,P*stride,Q*stride,C]. It is conv2d_input_grad.
 Value conv2d_transpose(Value x, Value w, int64_t stride);
 // The closed trio on an explicit problem size; each one's gradients are the other two.
@@ -81,10 +81,10 @@ Value batch_norm_inference(Value x, Value gamma, Value beta, Value running_mean,
 Value dropout(Value x, Value seed, Value step, double rate);
 
 // --- losses: the loss (mean over all elements or rows) and its gradient come out of one op ---
-Value bce_with_logits(Value logits, Value targets);                     // equal shapes -> []
-Value softmax(Value logits);                                            // over the last axis
-Value softmax_cross_entropy(Value logits, Value labels);                // [N,K], i32 [N] -> []
-Value mse(Value a, Value b);                                            // mean((a - b)^2)
+Value bce_with_logits(Value logits, Value targets);       // equal shapes -> []
+Value softmax(Value logits);                              // over the last axis
+Value softmax_cross_entropy(Value logits, Value labels);  // [N,K], i32 [N] -> []
+Value mse(Value a, Value b);                              // mean((a - b)^2)
 
 // --- optimizers: one node for all tensors of a network; gradients do not pass through ---
 struct AdamUpdate {

@@ -8,8 +8,8 @@ namespace {
 /// After `first` scalars the inputs come in groups of `group` equal types: parameter, gradient, slots.
 /// Outputs: per group the parameter and its slots.
 std::vector<TensorType> infer_groups(const InferContext& c, size_t first, size_t group) {
-  c.require(c.inputs.size() > first && (c.inputs.size() - first) % group == 0, "{} takes {} scalars and groups of {}, got {} inputs",
-            c.op, first, group, c.inputs.size());
+  c.require(c.inputs.size() > first && (c.inputs.size() - first) % group == 0,
+            "{} takes {} scalars and groups of {}, got {} inputs", c.op, first, group, c.inputs.size());
   c.require(c.inputs[first - 1] == TensorType{c.real, {}}, "the learning rate is {}, expected {}[]",
             to_string(c.inputs[first - 1]), name_of(c.real));
   std::vector<TensorType> outputs;
@@ -37,7 +37,9 @@ std::vector<TensorType> infer_adam(const InferContext& c) {
   c.require(c.inputs[0] == TensorType{DType::i64, {}}, "adam's t is {}, expected i64[]", to_string(c.inputs[0]));
   return outputs;
 }
-std::vector<TensorType> infer_momentum(const InferContext& c) { return infer_groups(c, 1, 3); }
+std::vector<TensorType> infer_momentum(const InferContext& c) {
+  return infer_groups(c, 1, 3);
+}
 
 int64_t flops_groups(const Graph& g, const Node& n) {
   int64_t total = 0;
@@ -82,10 +84,12 @@ MomentumUpdate one_slot(std::string_view op, Value lr, std::span<const Value> pa
 
 }  // namespace
 
-std::span<const OpSpec> optimizer_specs() { return kSpecs; }
+std::span<const OpSpec> optimizer_specs() {
+  return kSpecs;
+}
 
-AdamUpdate adam(Value t, Value lr, std::span<const Value> parameters, std::span<const Value> gradients,
-                std::span<const Value> m, std::span<const Value> v, double beta1, double beta2, double epsilon) {
+AdamUpdate adam(Value t, Value lr, std::span<const Value> parameters, std::span<const Value> gradients, std::span<const Value> m,
+                std::span<const Value> v, double beta1, double beta2, double epsilon) {
   require_counts("adam", parameters.size(), {gradients.size(), m.size(), v.size()});
   std::vector<Value> inputs{t, lr};
   for (size_t i = 0; i < parameters.size(); ++i) inputs.insert(inputs.end(), {parameters[i], gradients[i], m[i], v[i]});

@@ -44,10 +44,7 @@ const OpSpec kSpecs[] = {
     {.name = "random_uniform", .infer = infer_random},
     {.name = "random_normal", .infer = infer_random},
     {.name = "random_indices", .infer = infer_indices},
-    {.name = "dropout",
-     .infer = infer_dropout,
-     .grad = grad_dropout,
-     .in_place = [](const Node&) { return InPlace{{0}}; }},
+    {.name = "dropout", .infer = infer_dropout, .grad = grad_dropout, .in_place = [](const Node&) { return InPlace{{0}}; }},
 };
 
 /// A random node's stream is a hash of a name: its path, which the caller's scopes and call order fix, if none is given.
@@ -60,7 +57,9 @@ Value add_random(std::string_view op, std::initializer_list<Value> inputs, Attri
 
 }  // namespace
 
-std::span<const OpSpec> random_specs() { return kSpecs; }
+std::span<const OpSpec> random_specs() {
+  return kSpecs;
+}
 
 Value random_uniform(Value seed, Value step, double low, double high, Shape shape) {
   return add_random("random_uniform", {seed, step}, {{"low", low}, {"high", high}, {"shape", std::move(shape)}});
@@ -70,8 +69,11 @@ Value random_normal(Value seed, Value step, double mean, double stddev, Shape sh
 }
 Value random_indices(Value seed, Value step, const IndexDraw& d) {
   return add_random("random_indices", {seed, step},
-                    {{"count", d.count}, {"population", d.population}, {"replacement", int64_t{d.replacement}},
-                     {"draw", d.draw}, {"draws_per_step", d.draws_per_step}},
+                    {{"count", d.count},
+                     {"population", d.population},
+                     {"replacement", int64_t{d.replacement}},
+                     {"draw", d.draw},
+                     {"draws_per_step", d.draws_per_step}},
                     d.stream);
 }
 Value dropout(Value x, Value seed, Value step, double rate) {

@@ -7,12 +7,14 @@ namespace {
 std::vector<TensorType> infer_reshape(const InferContext& c) {
   c.require_inputs(1);
   const Shape& to = c.attributes.list("shape");
-  c.require(num_elements(to) == c.inputs[0].size(), "cannot reshape {} to {}: {} elements against {}",
-            to_string(c.inputs[0]), to_string(to), c.inputs[0].size(), num_elements(to));
+  c.require(num_elements(to) == c.inputs[0].size(), "cannot reshape {} to {}: {} elements against {}", to_string(c.inputs[0]),
+            to_string(to), c.inputs[0].size(), num_elements(to));
   return {{c.inputs[0].dtype, to}};
 }
 
-std::vector<Value> grad_reshape(const GradContext& c) { return {reshape(c.cotangents[0], c.input(0).shape())}; }
+std::vector<Value> grad_reshape(const GradContext& c) {
+  return {reshape(c.cotangents[0], c.input(0).shape())};
+}
 
 std::vector<TensorType> infer_broadcast_to(const InferContext& c) {
   c.require_inputs(1);
@@ -65,7 +67,9 @@ std::vector<Value> grad_reduce_sum(const GradContext& c) {
   return {broadcast_to(reshape(c.cotangents[0], kept), shape)};
 }
 
-int64_t flops_reduce_sum(const Graph& g, const Node& n) { return g.type(n.inputs[0]).size(); }
+int64_t flops_reduce_sum(const Graph& g, const Node& n) {
+  return g.type(n.inputs[0]).size();
+}
 
 std::vector<TensorType> infer_concat(const InferContext& c) {
   c.require(!c.inputs.empty(), "concat needs at least one input");
@@ -77,8 +81,8 @@ std::vector<TensorType> infer_concat(const InferContext& c) {
     TensorType other = c.inputs[i];
     const int64_t extent = axis < other.shape.size() ? other.shape[axis] : 0;
     if (axis < other.shape.size()) other.shape[axis] = result.shape[axis];
-    c.require(other == result, "input {} of concat is {}, which does not match {} outside axis {}", i,
-              to_string(c.inputs[i]), to_string(c.inputs[0]), axis);
+    c.require(other == result, "input {} of concat is {}, which does not match {} outside axis {}", i, to_string(c.inputs[i]),
+              to_string(c.inputs[0]), axis);
     result.shape[axis] += extent;
   }
   return {result};
@@ -140,7 +144,9 @@ const OpSpec kSpecs[] = {
 
 }  // namespace
 
-std::span<const OpSpec> shape_specs() { return kSpecs; }
+std::span<const OpSpec> shape_specs() {
+  return kSpecs;
+}
 
 Value reshape(Value x, Shape shape) {
   return x.shape() == shape ? x : add_node("reshape", {x}, {{"shape", std::move(shape)}});
@@ -157,7 +163,9 @@ Value reduce_mean(Value x, std::vector<int64_t> axes, bool keep) {
   const double count = static_cast<double>(x.type().size()) / static_cast<double>(sum.type().size());
   return scale(sum, 1.0 / count);
 }
-Value mean_all(Value x) { return reduce_mean(x, all_axes(x.shape())); }
+Value mean_all(Value x) {
+  return reduce_mean(x, all_axes(x.shape()));
+}
 Value concat(std::vector<Value> parts, int64_t axis) {
   return parts.at(0).graph().add(find_op("concat"), parts, {{"axis", axis}})[0];
 }

@@ -16,8 +16,8 @@ std::vector<TensorType> infer_gather(const InferContext& c) {
   const TensorType &table = c.inputs[0], &indices = c.inputs[1];
   c.require(!table.shape.empty() && indices.dtype == DType::i32 && indices.shape.size() == 1,
             "gather takes a table and i32 [N] row numbers, got {} and {}", to_string(table), to_string(indices));
-  c.require(table.dtype == DType::u8 || table.dtype == c.real, "gather's table is {}, expected u8 or {}",
-            to_string(table), name_of(c.real));
+  c.require(table.dtype == DType::u8 || table.dtype == c.real, "gather's table is {}, expected u8 or {}", to_string(table),
+            name_of(c.real));
   Shape shape = table.shape;
   shape[0] = indices.shape[0];
   return {{c.real, shape}};
@@ -39,13 +39,19 @@ const OpSpec kSpecs[] = {
 
 }  // namespace
 
-std::span<const OpSpec> source_specs() { return kSpecs; }
+std::span<const OpSpec> source_specs() {
+  return kSpecs;
+}
 
 Value fill(Graph& graph, double value, Shape shape) {
   return graph.add(find_op("fill"), {}, {{"dtype", name_of(graph.real())}, {"shape", shape}, {"value", value}})[0];
 }
 
-Value gather(Value table, Value indices) { return add_node("gather", {table, indices}); }
-Value increment(Value counter) { return add_node("increment", {counter}); }
+Value gather(Value table, Value indices) {
+  return add_node("gather", {table, indices});
+}
+Value increment(Value counter) {
+  return add_node("increment", {counter});
+}
 
 }  // namespace forger

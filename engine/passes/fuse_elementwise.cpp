@@ -115,11 +115,17 @@ class Fuser {
 
 }  // namespace
 
-Graph fuse_elementwise(const Graph& graph) { return Fuser(graph).run(); }
+Graph fuse_elementwise(const Graph& graph) {
+  return Fuser(graph).run();
+}
 
 std::span<const Pass> default_passes() {
-  static constexpr Pass passes[] = {{"simplify", simplify},   {"cse", cse}, {"dce", dce},
-                                    {"fuse_bias", fuse_bias}, {"fuse_elementwise", fuse_elementwise}, {"dce", dce}};
+  static constexpr Pass passes[] = {{"simplify", simplify},
+                                    {"cse", cse},
+                                    {"dce", dce},
+                                    {"fuse_bias", fuse_bias},
+                                    {"fuse_elementwise", fuse_elementwise},
+                                    {"dce", dce}};
   return passes;
 }
 

@@ -10,7 +10,9 @@ std::vector<ValueId> Rewriter::mapped(const std::vector<ValueId>& old) const {
   return ids;
 }
 
-void Rewriter::copy(const Node& node) { copy_as(node, *node.op, mapped(node.inputs), node.attributes); }
+void Rewriter::copy(const Node& node) {
+  copy_as(node, *node.op, mapped(node.inputs), node.attributes);
+}
 
 void Rewriter::copy_as(const Node& node, const OpSpec& op, std::vector<ValueId> mapped_inputs, Attributes attributes) {
   const auto results = out_.append(op, node.path, std::move(mapped_inputs), std::move(attributes));

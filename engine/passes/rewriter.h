@@ -7,8 +7,7 @@ namespace forger {
 
 class Rewriter {
  public:
-  explicit Rewriter(const Graph& graph)
-      : in_(graph), out_(graph.real()), map_(static_cast<size_t>(graph.num_values()), -1) {}
+  explicit Rewriter(const Graph& graph) : in_(graph), out_(graph.real()), map_(static_cast<size_t>(graph.num_values()), -1) {}
 
   const Graph& in() const { return in_; }
   Graph& out() { return out_; }

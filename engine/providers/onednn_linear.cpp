@@ -66,9 +66,11 @@ std::vector<Kernel> linear_kernels() {
       {"conv2d", "conv2d_onednn", declines<onednn::supports>, convolution<onednn::Conv2d>},
       {"conv2d_filter_grad", "conv2d_filter_grad_few_outputs", declines<direct::supports_filter_grad>,
        filter_grad<direct::Conv2dFilterGrad>},
-      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd::supports>, filter_grad<winograd::Conv2dFilterGrad>, kWinograd},
+      {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd::supports>, filter_grad<winograd::Conv2dFilterGrad>,
+       kWinograd},
       {"conv2d_filter_grad", "conv2d_filter_grad_onednn", declines<onednn::supports>, filter_grad<onednn::Conv2dFilterGrad>},
-      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd::supports>, convolution<winograd::Conv2dInputGrad>, kWinograd},
+      {"conv2d_input_grad", "conv2d_input_grad_winograd", declines<winograd::supports>, convolution<winograd::Conv2dInputGrad>,
+       kWinograd},
       {"conv2d_input_grad", "conv2d_input_grad_onednn", declines<onednn::supports>, convolution<onednn::Conv2dInputGrad>},
       {"matmul", "matmul_onednn", needs_f32, matmul},
   };

@@ -35,7 +35,8 @@ PreparedKernel elementwise(const NodeView& v) {
 }
 
 PreparedKernel bias_add(const NodeView& v) {
-  return {[tape = ElementwiseTape{2, {{ScalarOp::add, 0, 1, 0.0}}}, n = v.output(0).size(), c = v.input(1).size()](const KernelArgs& a) {
+  return {[tape = ElementwiseTape{2, {{ScalarOp::add, 0, 1, 0.0}}}, n = v.output(0).size(),
+           c = v.input(1).size()](const KernelArgs& a) {
     const ElementwiseInput<float> inputs[] = {{a.in<float>(0), n}, {a.in<float>(1), c}};
     simd::elementwise(tape, inputs, a.out<float>(0), n);
   }};
@@ -70,21 +71,35 @@ PreparedKernel reduce_sum(const NodeView& v) {
   const MatrixReduction r = matrix_reduction(v);
   return {[r](const KernelArgs& a) {
     switch (r.kind) {
-      case MatrixReduction::Kind::all: return simd::sum_all(a.in<float>(0), r.columns, 1.f, a.out<float>(0));
-      case MatrixReduction::Kind::rows: return simd::sum_rows(a.in<float>(0), r.rows, r.columns, a.out<float>(0));
-      default: return simd::sum_cols(a.in<float>(0), r.rows, r.columns, a.out<float>(0));
+      case MatrixReduction::Kind::all:
+        return simd::sum_all(a.in<float>(0), r.columns, 1.f, a.out<float>(0));
+      case MatrixReduction::Kind::rows:
+        return simd::sum_rows(a.in<float>(0), r.rows, r.columns, a.out<float>(0));
+      default:
+        return simd::sum_cols(a.in<float>(0), r.rows, r.columns, a.out<float>(0));
     }
   }};
 }
 
 PreparedKernel batch_norm_training(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
-  const auto eps = static_cast<float>(v.attributes().real("epsilon")), momentum = static_cast<float>(v.attributes().real("momentum"));
+  const auto eps = static_cast<float>(v.attributes().real("epsilon")),
+             momentum = static_cast<float>(v.attributes().real("momentum"));
   return {[=](const KernelArgs& a) {
-    simd::batch_norm_training({.M = s.rows, .C = s.channels, .x = a.in<float>(0), .gamma = a.in<float>(1), .beta = a.in<float>(2),
-                               .running_mean = a.in<float>(3), .running_var = a.in<float>(4), .eps = eps, .momentum = momentum,
-                               .y = a.out<float>(0), .mean = a.out<float>(1), .inv_std = a.out<float>(2),
-                               .new_running_mean = a.out<float>(3), .new_running_var = a.out<float>(4)});
+    simd::batch_norm_training({.M = s.rows,
+                               .C = s.channels,
+                               .x = a.in<float>(0),
+                               .gamma = a.in<float>(1),
+                               .beta = a.in<float>(2),
+                               .running_mean = a.in<float>(3),
+                               .running_var = a.in<float>(4),
+                               .eps = eps,
+                               .momentum = momentum,
+                               .y = a.out<float>(0),
+                               .mean = a.out<float>(1),
+                               .inv_std = a.out<float>(2),
+                               .new_running_mean = a.out<float>(3),
+                               .new_running_var = a.out<float>(4)});
   }};
 }
 
@@ -92,16 +107,30 @@ PreparedKernel batch_norm_inference(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   const auto eps = static_cast<float>(v.attributes().real("epsilon"));
   return {[=](const KernelArgs& a) {
-    simd::batch_norm_inference({.M = s.rows, .C = s.channels, .x = a.in<float>(0), .gamma = a.in<float>(1), .beta = a.in<float>(2),
-                                .mean = a.in<float>(3), .var = a.in<float>(4), .eps = eps, .y = a.out<float>(0)});
+    simd::batch_norm_inference({.M = s.rows,
+                                .C = s.channels,
+                                .x = a.in<float>(0),
+                                .gamma = a.in<float>(1),
+                                .beta = a.in<float>(2),
+                                .mean = a.in<float>(3),
+                                .var = a.in<float>(4),
+                                .eps = eps,
+                                .y = a.out<float>(0)});
   }};
 }
 
 PreparedKernel batch_norm_grad(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   return {[=](const KernelArgs& a) {
-    simd::batch_norm_backward({.M = s.rows, .C = s.channels, .x = a.in<float>(0), .dy = a.in<float>(1), .gamma = a.in<float>(2),
-                               .mean = a.in<float>(3), .inv_std = a.in<float>(4), .dx = a.out<float>(0), .dgamma = a.out<float>(1),
+    simd::batch_norm_backward({.M = s.rows,
+                               .C = s.channels,
+                               .x = a.in<float>(0),
+                               .dy = a.in<float>(1),
+                               .gamma = a.in<float>(2),
+                               .mean = a.in<float>(3),
+                               .inv_std = a.in<float>(4),
+                               .dx = a.out<float>(0),
+                               .dgamma = a.out<float>(1),
                                .dbeta = a.out<float>(2)});
   }};
 }
@@ -123,10 +152,11 @@ PreparedKernel random_normal(const NodeView& v) {
 }
 
 PreparedKernel dropout(const NodeView& v) {
-  return {[r = random_of(v), n = v.output(0).size(), rate = static_cast<float>(v.attributes().real("rate"))](const KernelArgs& a) {
-    const auto key = r.key(a);
-    simd::dropout(a.in<float>(0), a.out<float>(0), n, rate, key.seed, key.stream, key.step);
-  }};
+  return {
+      [r = random_of(v), n = v.output(0).size(), rate = static_cast<float>(v.attributes().real("rate"))](const KernelArgs& a) {
+        const auto key = r.key(a);
+        simd::dropout(a.in<float>(0), a.out<float>(0), n, rate, key.seed, key.stream, key.step);
+      }};
 }
 
 PreparedKernel gather(const NodeView& v) {
@@ -170,8 +200,14 @@ PreparedKernel adam(const NodeView& v) {
     tensors.clear();
     for (size_t i = 0; i < sizes.size(); ++i) {
       const size_t in = 2 + 4 * i, out = 3 * i;
-      tensors.push_back({.n = sizes[i], .p = a.in<float>(in), .m = a.in<float>(in + 2), .v = a.in<float>(in + 3), .g = a.in<float>(in + 1),
-                         .p_out = a.out<float>(out), .m_out = a.out<float>(out + 1), .v_out = a.out<float>(out + 2)});
+      tensors.push_back({.n = sizes[i],
+                         .p = a.in<float>(in),
+                         .m = a.in<float>(in + 2),
+                         .v = a.in<float>(in + 3),
+                         .g = a.in<float>(in + 1),
+                         .p_out = a.out<float>(out),
+                         .m_out = a.out<float>(out + 1),
+                         .v_out = a.out<float>(out + 2)});
     }
     simd::adam(tensors, {.lr = *a.in<float>(1), .beta1 = b1, .beta2 = b2, .eps = e}, *a.in<int64_t>(0));
   }};
@@ -183,8 +219,12 @@ PreparedKernel sgd_momentum(const NodeView& v) {
     tensors.clear();
     for (size_t i = 0; i < sizes.size(); ++i) {
       const size_t in = 1 + 3 * i, out = 2 * i;
-      tensors.push_back({.n = sizes[i], .p = a.in<float>(in), .v = a.in<float>(in + 2), .g = a.in<float>(in + 1),
-                         .p_out = a.out<float>(out), .v_out = a.out<float>(out + 1)});
+      tensors.push_back({.n = sizes[i],
+                         .p = a.in<float>(in),
+                         .v = a.in<float>(in + 2),
+                         .g = a.in<float>(in + 1),
+                         .p_out = a.out<float>(out),
+                         .v_out = a.out<float>(out + 1)});
     }
     simd::sgd(tensors, *a.in<float>(0), momentum);
   }};
@@ -197,8 +237,12 @@ PreparedKernel rmsprop(const NodeView& v) {
     tensors.clear();
     for (size_t i = 0; i < sizes.size(); ++i) {
       const size_t in = 1 + 3 * i, out = 2 * i;
-      tensors.push_back({.n = sizes[i], .p = a.in<float>(in), .r = a.in<float>(in + 2), .g = a.in<float>(in + 1),
-                         .p_out = a.out<float>(out), .r_out = a.out<float>(out + 1)});
+      tensors.push_back({.n = sizes[i],
+                         .p = a.in<float>(in),
+                         .r = a.in<float>(in + 2),
+                         .g = a.in<float>(in + 1),
+                         .p_out = a.out<float>(out),
+                         .r_out = a.out<float>(out + 1)});
     }
     simd::rmsprop(tensors, *a.in<float>(0), rho, eps);
   }};

@@ -32,13 +32,17 @@ class NodeView {
 
 /// Where a kernel reads and writes. Pointers are aligned to 64 bytes.
 struct KernelArgs {
-  std::span<void* const> inputs, outputs;
+  std::span<void*const> inputs, outputs;
   void* workspace;
 
   template <class T>
-  const T* in(size_t i) const { return static_cast<const T*>(inputs[i]); }
+  const T* in(size_t i) const {
+    return static_cast<const T*>(inputs[i]);
+  }
   template <class T>
-  T* out(size_t i) const { return static_cast<T*>(outputs[i]); }
+  T* out(size_t i) const {
+    return static_cast<T*>(outputs[i]);
+  }
 };
 
 /// A kernel made ready for one node: sizes are fixed, what can be computed ahead has been.
@@ -49,8 +53,8 @@ struct PreparedKernel {
 
 /// What a kernel promises against the reference in double.
 struct Accuracy {
-  double factor = 2;               // error at most this many times that of plain float32 loops
-  bool exact_on_integers = true;   // sums of products of small integers are exact
+  double factor = 2;              // error at most this many times that of plain float32 loops
+  bool exact_on_integers = true;  // sums of products of small integers are exact
 };
 
 struct Kernel {

@@ -129,9 +129,7 @@ PreparedKernel bias_add(const NodeView& v) {
 PreparedKernel conv2d(const NodeView& v) {
   return for_real(v, [s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](auto t) {
     using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
-    };
+    return [=](const KernelArgs& a) { reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0)); };
   });
 }
 
@@ -152,22 +150,22 @@ PreparedKernel conv2d_filter_grad(const NodeView& v) {
 }
 
 PreparedKernel batch_norm_training(const NodeView& v) {
-  return for_real(v, [s = rows_of(v.input(0)), epsilon = v.attributes().real("epsilon"),
-                      momentum = v.attributes().real("momentum")](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::batch_norm_training(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), epsilon,
-                                     momentum, a.out<T>(0), a.out<T>(1), a.out<T>(2), a.out<T>(3), a.out<T>(4));
-    };
-  });
+  return for_real(
+      v, [s = rows_of(v.input(0)), epsilon = v.attributes().real("epsilon"), momentum = v.attributes().real("momentum")](auto t) {
+        using T = decltype(t);
+        return [=](const KernelArgs& a) {
+          reference::batch_norm_training(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), epsilon,
+                                         momentum, a.out<T>(0), a.out<T>(1), a.out<T>(2), a.out<T>(3), a.out<T>(4));
+        };
+      });
 }
 
 PreparedKernel batch_norm_inference(const NodeView& v) {
   return for_real(v, [s = rows_of(v.input(0)), epsilon = v.attributes().real("epsilon")](auto t) {
     using T = decltype(t);
     return [=](const KernelArgs& a) {
-      reference::batch_norm_inference(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4),
-                                      epsilon, a.out<T>(0));
+      reference::batch_norm_inference(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), epsilon,
+                                      a.out<T>(0));
     };
   });
 }
@@ -176,8 +174,8 @@ PreparedKernel batch_norm_grad(const NodeView& v) {
   return for_real(v, [s = rows_of(v.input(0))](auto t) {
     using T = decltype(t);
     return [=](const KernelArgs& a) {
-      reference::batch_norm_grad(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4),
-                                 a.out<T>(0), a.out<T>(1), a.out<T>(2));
+      reference::batch_norm_grad(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), a.out<T>(0),
+                                 a.out<T>(1), a.out<T>(2));
     };
   });
 }
@@ -211,7 +209,8 @@ PreparedKernel random_indices(const NodeView& v) {
     if (replacement) {
       reference::random_rows(count, population, key, a.out<int32_t>(0));
     } else {
-      const uint64_t first = (key.step * static_cast<uint64_t>(draws) + static_cast<uint64_t>(draw)) * static_cast<uint64_t>(count);
+      const uint64_t first =
+          (key.step * static_cast<uint64_t>(draws) + static_cast<uint64_t>(draw)) * static_cast<uint64_t>(count);
       reference::epoch_rows(count, population, first, key.seed, key.stream, a.out<int32_t>(0));
     }
   }};
@@ -253,7 +252,8 @@ PreparedKernel softmax_cross_entropy(const NodeView& v) {
 
 PreparedKernel adam(const NodeView& v) {
   const Attributes& at = v.attributes();
-  return for_real(v, [sizes = group_sizes(v, 2, 4), b1 = at.real("beta1"), b2 = at.real("beta2"), e = at.real("epsilon")](auto t) {
+  return for_real(v, [sizes = group_sizes(v, 2, 4), b1 = at.real("beta1"), b2 = at.real("beta2"),
+                      e = at.real("epsilon")](auto t) {
     using T = decltype(t);
     return [=](const KernelArgs& a) {
       for (size_t i = 0; i < sizes.size(); ++i) {
@@ -279,20 +279,22 @@ PreparedKernel sgd_momentum(const NodeView& v) {
 }
 
 PreparedKernel rmsprop(const NodeView& v) {
-  return for_real(v, [sizes = group_sizes(v, 1, 3), rho = v.attributes().real("rho"),
-                      epsilon = v.attributes().real("epsilon")](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      for (size_t i = 0; i < sizes.size(); ++i) {
-        const size_t in = 1 + 3 * i, out = 2 * i;
-        reference::rmsprop(sizes[i], static_cast<double>(*a.in<T>(0)), rho, epsilon, a.in<T>(in), a.in<T>(in + 1),
-                           a.in<T>(in + 2), a.out<T>(out), a.out<T>(out + 1));
-      }
-    };
-  });
+  return for_real(
+      v, [sizes = group_sizes(v, 1, 3), rho = v.attributes().real("rho"), epsilon = v.attributes().real("epsilon")](auto t) {
+        using T = decltype(t);
+        return [=](const KernelArgs& a) {
+          for (size_t i = 0; i < sizes.size(); ++i) {
+            const size_t in = 1 + 3 * i, out = 2 * i;
+            reference::rmsprop(sizes[i], static_cast<double>(*a.in<T>(0)), rho, epsilon, a.in<T>(in), a.in<T>(in + 1),
+                               a.in<T>(in + 2), a.out<T>(out), a.out<T>(out + 1));
+          }
+        };
+      });
 }
 
-std::optional<std::string> always(const NodeView&) { return std::nullopt; }
+std::optional<std::string> always(const NodeView&) {
+  return std::nullopt;
+}
 
 std::vector<Kernel> make_table() {
   std::vector<Kernel> table = {

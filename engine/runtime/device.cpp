@@ -36,7 +36,9 @@ class HostDevice : public Device {
   void* allocate(size_t bytes) override {
     constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
     void* pointer = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
-    if (!pointer) fail<DeviceError>("cannot allocate {:.1f} MiB of host memory; try a smaller --batch", static_cast<double>(bytes) / (1 << 20));
+    if (!pointer)
+      fail<DeviceError>("cannot allocate {:.1f} MiB of host memory; try a smaller --batch",
+                        static_cast<double>(bytes) / (1 << 20));
     return pointer;
   }
   size_t available() const override {

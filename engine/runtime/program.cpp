@@ -29,14 +29,19 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers) 
 
 namespace {
 
-std::string mib(size_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+std::string mib(size_t bytes) {
+  return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
 
 std::string place(const Program& p, ValueId id) {
   const Location& where = p.memory.values[static_cast<size_t>(id)];
   switch (where.kind) {
-    case Location::Kind::arena: return fmt::format("@{}", p.memory.block_offsets[where.index]);
-    case Location::Kind::variable: return "var " + p.graph.variables()[where.index].name;
-    case Location::Kind::input: return "input";
+    case Location::Kind::arena:
+      return fmt::format("@{}", p.memory.block_offsets[where.index]);
+    case Location::Kind::variable:
+      return "var " + p.graph.variables()[where.index].name;
+    case Location::Kind::input:
+      return "input";
   }
   return "";
 }
@@ -66,9 +71,10 @@ std::string explain(const Program& p) {
   }
   text += fmt::format("\ntotal       {:.3f} GFLOP, {:.1f} MB read and written\n", static_cast<double>(total.flops) * 1e-9,
                       static_cast<double>(total.bytes) * 1e-6);
-  text += fmt::format("arena       {} at its peak, {} if every value had memory of its own ({:.1f}x)\n", mib(p.memory.arena_bytes),
-                      mib(p.memory.bytes_without_reuse),
-                      static_cast<double>(p.memory.bytes_without_reuse) / static_cast<double>(std::max<size_t>(p.memory.arena_bytes, 1)));
+  text += fmt::format(
+      "arena       {} at its peak, {} if every value had memory of its own ({:.1f}x)\n", mib(p.memory.arena_bytes),
+      mib(p.memory.bytes_without_reuse),
+      static_cast<double>(p.memory.bytes_without_reuse) / static_cast<double>(std::max<size_t>(p.memory.arena_bytes, 1)));
   text += fmt::format("variables   {} ({}), {} updates copied, the others in place\n", mib(p.memory.variable_bytes),
                       p.graph.variables().size(), p.memory.final_copies.size());
   return text;

@@ -19,8 +19,7 @@ struct Program {
 };
 
 /// Runs the passes, chooses a kernel for every node (the first provider that supports it), plans memory.
-Program compile(const Graph& graph, std::span<const Provider* const> providers,
-                std::span<const struct Pass> passes);
+Program compile(const Graph& graph, std::span<const Provider* const> providers, std::span<const struct Pass> passes);
 Program compile(const Graph& graph, std::span<const Provider* const> providers);  // with the default passes
 
 /// What `forger explain` prints: launches with their kernels and why others declined, then the memory plan.

@@ -20,8 +20,8 @@ size_t checked_arena_bytes(const Program& program, const VariableStore& variable
   }
   constexpr double kGiB = 1 << 30;
   if (const size_t available = variables.device().available(); bytes > available) {
-    fail<DeviceError>("{}: the memory plan needs {:.1f} GiB, {:.1f} GiB are available; try a smaller --batch", variables.device().name(),
-                      static_cast<double>(bytes) / kGiB, static_cast<double>(available) / kGiB);
+    fail<DeviceError>("{}: the memory plan needs {:.1f} GiB, {:.1f} GiB are available; try a smaller --batch",
+                      variables.device().name(), static_cast<double>(bytes) / kGiB, static_cast<double>(available) / kGiB);
   }
   return program.memory.arena_bytes;
 }
@@ -46,12 +46,16 @@ void Session::bind(const std::string& input, const void* data) {
 void* Session::address(ValueId id) const {
   const Location& where = program_.memory.values[static_cast<size_t>(id)];
   switch (where.kind) {
-    case Location::Kind::arena: return static_cast<std::byte*>(arena_.data()) + program_.memory.block_offsets[where.index];
-    case Location::Kind::variable: return variables_.at(program_.graph.variables()[where.index].name).buffer.data();
-    case Location::Kind::input: break;
+    case Location::Kind::arena:
+      return static_cast<std::byte*>(arena_.data()) + program_.memory.block_offsets[where.index];
+    case Location::Kind::variable:
+      return variables_.at(program_.graph.variables()[where.index].name).buffer.data();
+    case Location::Kind::input:
+      break;
   }
   const auto it = bound_.find(static_cast<NodeId>(where.index));
-  if (it == bound_.end()) fail<ConfigError>("input '{}' is not bound", program_.graph.node(static_cast<NodeId>(where.index)).path);
+  if (it == bound_.end())
+    fail<ConfigError>("input '{}' is not bound", program_.graph.node(static_cast<NodeId>(where.index)).path);
   return const_cast<void*>(it->second);  // kernels never write to inputs: the planner keeps outputs out of them
 }
 
@@ -62,7 +66,8 @@ void Session::resolve() {
     for (ValueId id : node.inputs) p.inputs.push_back(address(id));
     for (ValueId id : node.outputs) p.outputs.push_back(address(id));
     const int block = program_.memory.workspace_block[static_cast<size_t>(node.id)];
-    if (block >= 0) p.workspace = static_cast<std::byte*>(arena_.data()) + program_.memory.block_offsets[static_cast<size_t>(block)];
+    if (block >= 0)
+      p.workspace = static_cast<std::byte*>(arena_.data()) + program_.memory.block_offsets[static_cast<size_t>(block)];
     pointers_.push_back(std::move(p));
   }
 }
@@ -146,7 +151,9 @@ ValueId Session::output_id(const std::string& name) const {
   fail<ConfigError>("the program has no output '{}'", name);
 }
 
-const TensorType& Session::output_type(const std::string& name) const { return program_.graph.type(output_id(name)); }
+const TensorType& Session::output_type(const std::string& name) const {
+  return program_.graph.type(output_id(name));
+}
 
 std::vector<double> Session::output(const std::string& name) const {
   const ValueId id = output_id(name);
@@ -156,12 +163,24 @@ std::vector<double> Session::output(const std::string& name) const {
   std::vector<double> values(n);
   for (size_t i = 0; i < n; ++i) {
     switch (type.dtype) {
-      case DType::f32: values[i] = static_cast<double>(static_cast<const float*>(data)[i]); break;
-      case DType::f64: values[i] = static_cast<const double*>(data)[i]; break;
-      case DType::i32: values[i] = static_cast<const int32_t*>(data)[i]; break;
-      case DType::i64: values[i] = static_cast<double>(static_cast<const int64_t*>(data)[i]); break;
-      case DType::u64: values[i] = static_cast<double>(static_cast<const uint64_t*>(data)[i]); break;
-      case DType::u8: values[i] = static_cast<const uint8_t*>(data)[i]; break;
+      case DType::f32:
+        values[i] = static_cast<double>(static_cast<const float*>(data)[i]);
+        break;
+      case DType::f64:
+        values[i] = static_cast<const double*>(data)[i];
+        break;
+      case DType::i32:
+        values[i] = static_cast<const int32_t*>(data)[i];
+        break;
+      case DType::i64:
+        values[i] = static_cast<double>(static_cast<const int64_t*>(data)[i]);
+        break;
+      case DType::u64:
+        values[i] = static_cast<double>(static_cast<const uint64_t*>(data)[i]);
+        break;
+      case DType::u8:
+        values[i] = static_cast<const uint8_t*>(data)[i];
+        break;
     }
   }
   return values;

@@ -31,12 +31,24 @@ void VariableStore::add(const Graph& graph, uint64_t seed) {
       device_.upload(entry.buffer.data(), values.data(), type.bytes());
     };
     switch (type.dtype) {
-      case DType::f32: set(float{}); break;
-      case DType::f64: set(double{}); break;
-      case DType::i64: set(int64_t{}); break;
-      case DType::u64: set(uint64_t{}); break;
-      case DType::i32: set(int32_t{}); break;
-      case DType::u8: set(uint8_t{}); break;
+      case DType::f32:
+        set(float{});
+        break;
+      case DType::f64:
+        set(double{});
+        break;
+      case DType::i64:
+        set(int64_t{});
+        break;
+      case DType::u64:
+        set(uint64_t{});
+        break;
+      case DType::i32:
+        set(int32_t{});
+        break;
+      case DType::u8:
+        set(uint8_t{});
+        break;
     }
     entries_.emplace(v.name, std::move(entry));
   }

@@ -34,7 +34,9 @@ struct Conv2dShape {
 };
 
 /// Output size of a 'same' convolution: ceil(input / stride).
-constexpr int64_t same_output_size(int64_t input, int64_t stride) { return (input + stride - 1) / stride; }
+constexpr int64_t same_output_size(int64_t input, int64_t stride) {
+  return (input + stride - 1) / stride;
+}
 
 /// Zeros before the first pixel of a 'same' convolution. As in Keras and TensorFlow the odd one goes after:
 /// total = max((P - 1) * stride + R - H, 0), before = total / 2.

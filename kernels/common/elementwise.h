@@ -9,11 +9,24 @@ namespace forger {
 /// One scalar operation on a, b and a constant parameter p.
 enum class ScalarOp : uint8_t {
   // two operands
-  add, sub, mul, div, maximum, minimum,
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  minimum,
   // one operand
-  neg, exp, log, sqrt, rsqrt, square, abs, sign, reciprocal,
-  relu,         // max(a, 0)
-  leaky_relu,   // a > 0 ? a : p * a
+  neg,
+  exp,
+  log,
+  sqrt,
+  rsqrt,
+  square,
+  abs,
+  sign,
+  reciprocal,
+  relu,        // max(a, 0)
+  leaky_relu,  // a > 0 ? a : p * a
   tanh,
   sigmoid,      // 1 / (1 + exp(-a)), without overflow
   softplus,     // log(1 + exp(a)) = max(a, 0) + log1p(exp(-|a|))
@@ -25,14 +38,17 @@ enum class ScalarOp : uint8_t {
 
 /// "add", "leaky_relu", ...: also the name of the graph op.
 constexpr const char* name_of(ScalarOp op) {
-  constexpr const char* kNames[] = {"add",  "sub",   "mul",        "div",  "maximum", "minimum",  "neg",       "exp",
-                                    "log",  "sqrt",  "rsqrt",      "square", "abs",   "sign",     "reciprocal", "relu",
-                                    "leaky_relu", "tanh", "sigmoid", "softplus", "heaviside", "leaky_slope", "scale", "shift"};
+  constexpr const char* kNames[] = {"add",     "sub",      "mul",        "div",         "maximum",    "minimum",
+                                    "neg",     "exp",      "log",        "sqrt",        "rsqrt",      "square",
+                                    "abs",     "sign",     "reciprocal", "relu",        "leaky_relu", "tanh",
+                                    "sigmoid", "softplus", "heaviside",  "leaky_slope", "scale",      "shift"};
   return kNames[static_cast<int>(op)];
 }
 inline constexpr int kNumScalarOps = static_cast<int>(ScalarOp::shift) + 1;
 
-constexpr bool is_binary(ScalarOp op) { return op <= ScalarOp::minimum; }
+constexpr bool is_binary(ScalarOp op) {
+  return op <= ScalarOp::minimum;
+}
 
 /// One step of a tape. Operands are value numbers: 0 .. num_inputs-1 are the tape's inputs, num_inputs+i is the
 /// result of instruction i. `b` is ignored by operations of one operand.

@@ -37,9 +37,12 @@ inline Isa best_isa() {
 /// "baseline (SSE2)", "AVX2 + FMA" or "AVX-512".
 inline const char* isa_name(Isa isa = best_isa()) {
   switch (isa) {
-    case Isa::baseline: return "baseline (SSE2)";
-    case Isa::avx2: return "AVX2 + FMA";
-    case Isa::avx512: return "AVX-512";
+    case Isa::baseline:
+      return "baseline (SSE2)";
+    case Isa::avx2:
+      return "AVX2 + FMA";
+    case Isa::avx512:
+      return "AVX-512";
   }
   return "unknown";
 }

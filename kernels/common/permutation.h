@@ -10,8 +10,7 @@
 namespace forger {
 
 /// The row at `position` in the permutation of [0, n) that (seed, stream, epoch) names. 0 <= position < n < 2^31.
-FORGER_HOST_DEVICE constexpr uint32_t permuted(uint32_t position, uint32_t n, uint64_t seed, uint64_t stream,
-                                               uint64_t epoch) {
+FORGER_HOST_DEVICE constexpr uint32_t permuted(uint32_t position, uint32_t n, uint64_t seed, uint64_t stream, uint64_t epoch) {
   int half_bits = 1;
   while ((uint64_t{1} << (2 * half_bits)) < n) ++half_bits;
   const uint32_t mask = (uint32_t{1} << half_bits) - 1;

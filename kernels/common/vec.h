@@ -146,8 +146,7 @@ FORGER_INLINE VF unpack_high_pairs(VF a, VF b) {
   return (VF)_mm256_unpackhi_pd((__m256d)a, (__m256d)b);
 }
 FORGER_INLINE __m256i first_lanes(int64_t count) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
-                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 FORGER_INLINE VF load_partial(const float* p, int64_t count) {
   return _mm256_maskload_ps(p, first_lanes(count));

@@ -17,8 +17,12 @@ FewOutputsKernels kernels_for(Isa isa) {
 }
 
 /// Rows and columns that the outputs read, counted from the first row of zeros.
-int64_t padded_height(const Conv2dShape& s) { return (s.P - 1) * s.stride_h + s.R; }
-int64_t padded_width(const Conv2dShape& s) { return (s.Q - 1) * s.stride_w + s.S; }
+int64_t padded_height(const Conv2dShape& s) {
+  return (s.P - 1) * s.stride_h + s.R;
+}
+int64_t padded_width(const Conv2dShape& s) {
+  return (s.Q - 1) * s.stride_w + s.S;
+}
 
 FewOutputs image(const Conv2dShape& s) {
   return {s.C, s.K, s.R, s.S, s.P, s.Q, s.stride_h, s.stride_w, padded_width(s), s.H, s.W};
@@ -51,8 +55,7 @@ std::optional<std::string> supports_filter_grad(const Conv2dShape& s) {
 }
 
 Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Isa isa)
-    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), bias_(bias),
-      threads_(omp_get_max_threads()) {}
+    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), bias_(bias), threads_(omp_get_max_threads()) {}
 
 std::size_t Conv2d::workspace_bytes() const {
   return threads_ * padded_height(shape_) * padded_width(shape_) * shape_.C * sizeof(float);

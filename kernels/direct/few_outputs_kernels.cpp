@@ -84,14 +84,16 @@ void filter_grad_width(const FewOutputs& g, const float* x, const float* padded_
 
 void filter_grad(const FewOutputs& g, const float* x, const float* padded_dy, float* dw) {
   using Kernel = void (*)(const FewOutputs&, const float*, const float*, float*);
-  constexpr Kernel by_width[kMaxFilterWidth] = {
-      filter_grad_width<1>, filter_grad_width<2>, filter_grad_width<3>, filter_grad_width<4>,
-      filter_grad_width<5>, filter_grad_width<6>, filter_grad_width<7>, filter_grad_width<8>};
+  constexpr Kernel by_width[kMaxFilterWidth] = {filter_grad_width<1>, filter_grad_width<2>, filter_grad_width<3>,
+                                                filter_grad_width<4>, filter_grad_width<5>, filter_grad_width<6>,
+                                                filter_grad_width<7>, filter_grad_width<8>};
   by_width[g.S - 1](g, x, padded_dy, dw);
 }
 
 }  // namespace
 
-FewOutputsKernels few_outputs_kernels() { return {forward, filter_grad}; }
+FewOutputsKernels few_outputs_kernels() {
+  return {forward, filter_grad};
+}
 
 }  // namespace forger::direct::FORGER_ISA

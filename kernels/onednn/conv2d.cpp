@@ -49,9 +49,8 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
 Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias) : shape_(shape), bias_(bias) {
   const Conv2dDescs d(shape);
   const auto attr = Primitive::attributes();
-  const dnnl::convolution_backward_data::primitive_desc pd(
-      {kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after}, attr, primitive_.engine(),
-      forward_desc(primitive_, d, false, attr));
+  const dnnl::convolution_backward_data::primitive_desc pd({kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after},
+                                                           attr, primitive_.engine(), forward_desc(primitive_, d, false, attr));
   primitive_.set(dnnl::convolution_backward_data(pd), pd.scratchpad_desc());
   primitive_.add_argument(DNNL_ARG_DIFF_SRC, d.x);
   primitive_.add_argument(DNNL_ARG_DIFF_DST, d.y);
@@ -76,9 +75,9 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
 Conv2dFilterGrad::Conv2dFilterGrad(const Conv2dShape& shape) {
   const Conv2dDescs d(shape);
   const auto attr = Primitive::attributes();
-  const dnnl::convolution_backward_weights::primitive_desc pd(
-      {kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after}, attr, primitive_.engine(),
-      forward_desc(primitive_, d, false, attr));
+  const dnnl::convolution_backward_weights::primitive_desc pd({kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after},
+                                                              attr, primitive_.engine(),
+                                                              forward_desc(primitive_, d, false, attr));
   primitive_.set(dnnl::convolution_backward_weights(pd), pd.scratchpad_desc());
   primitive_.add_argument(DNNL_ARG_SRC, d.x);
   primitive_.add_argument(DNNL_ARG_DIFF_DST, d.y);

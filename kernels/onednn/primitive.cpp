@@ -6,7 +6,9 @@ namespace {
 using dnnl::memory;
 constexpr auto f32 = memory::data_type::f32;
 
-std::size_t round_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+std::size_t round_up(std::size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
 
 }  // namespace
 
@@ -33,7 +35,9 @@ void Primitive::set(dnnl::primitive primitive, const memory::desc& scratchpad) {
   arguments_[DNNL_ARG_SCRATCHPAD] = memory(scratchpad, engine_, nullptr);
 }
 
-void Primitive::add_argument(int id, const memory::desc& desc) { arguments_[id] = memory(desc, engine_, nullptr); }
+void Primitive::add_argument(int id, const memory::desc& desc) {
+  arguments_[id] = memory(desc, engine_, nullptr);
+}
 
 void Primitive::prepare_reorder(int id, const memory::desc& ours, const memory::desc& theirs) {
   add_argument(id, theirs);

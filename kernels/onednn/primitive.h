@@ -55,8 +55,8 @@ class Primitive {
   dnnl::stream stream_;
   dnnl::primitive primitive_;
   Arguments arguments_;
-  dnnl::memory ours_;                // the reordered argument in the caller's layout
-  dnnl::reorder before_, after_;     // empty when the layouts agree
+  dnnl::memory ours_;             // the reordered argument in the caller's layout
+  dnnl::reorder before_, after_;  // empty when the layouts agree
   int reordered_id_ = 0;
   bool reorders_ = false, is_output_ = false;
   std::size_t filter_bytes_ = 0, scratchpad_bytes_ = 0;

@@ -10,8 +10,8 @@ namespace forger::reference {
 /// variance is unbiased (times M / (M - 1); biased if M is 1). y may be x; running outputs may be running inputs.
 template <class T>
 void batch_norm_training(int64_t M, int64_t C, const T* x, const T* gamma, const T* beta, const T* running_mean,
-                         const T* running_var, double epsilon, double momentum, T* y, T* mean, T* inv_std,
-                         T* new_running_mean, T* new_running_var) {
+                         const T* running_var, double epsilon, double momentum, T* y, T* mean, T* inv_std, T* new_running_mean,
+                         T* new_running_var) {
   for (int64_t c = 0; c < C; ++c) {
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < M; ++i) sum += static_cast<double>(x[i * C + c]);
@@ -45,8 +45,8 @@ void batch_norm_inference(int64_t M, int64_t C, const T* x, const T* gamma, cons
 /// With xhat = (x - mean) * inv_std: dbeta = sum(dy), dgamma = sum(dy * xhat),
 /// dx = gamma * inv_std * (dy - dbeta / M - xhat * dgamma / M). dx may be dy.
 template <class T>
-void batch_norm_grad(int64_t M, int64_t C, const T* x, const T* dy, const T* gamma, const T* mean, const T* inv_std,
-                     T* dx, T* dgamma, T* dbeta) {
+void batch_norm_grad(int64_t M, int64_t C, const T* x, const T* dy, const T* gamma, const T* mean, const T* inv_std, T* dx,
+                     T* dgamma, T* dbeta) {
   for (int64_t c = 0; c < C; ++c) {
     double sum_dy = 0, sum_dy_xhat = 0;
     for (int64_t i = 0; i < M; ++i) {

@@ -12,30 +12,54 @@ namespace forger::reference {
 template <class T>
 T apply(ScalarOp op, T a, T b, T p) {
   switch (op) {
-    case ScalarOp::add: return a + b;
-    case ScalarOp::sub: return a - b;
-    case ScalarOp::mul: return a * b;
-    case ScalarOp::div: return a / b;
-    case ScalarOp::maximum: return std::isnan(a) || a > b ? a : b;
-    case ScalarOp::minimum: return std::isnan(a) || a < b ? a : b;
-    case ScalarOp::neg: return -a;
-    case ScalarOp::exp: return std::exp(a);
-    case ScalarOp::log: return std::log(a);
-    case ScalarOp::sqrt: return std::sqrt(a);
-    case ScalarOp::rsqrt: return T(1) / std::sqrt(a);
-    case ScalarOp::square: return a * a;
-    case ScalarOp::abs: return std::abs(a);
-    case ScalarOp::sign: return a > T(0) ? T(1) : a < T(0) ? T(-1) : a;
-    case ScalarOp::reciprocal: return T(1) / a;
-    case ScalarOp::relu: return a < T(0) ? T(0) : a;
-    case ScalarOp::leaky_relu: return a < T(0) ? p * a : a;
-    case ScalarOp::tanh: return std::tanh(a);
-    case ScalarOp::sigmoid: return a >= T(0) ? T(1) / (T(1) + std::exp(-a)) : std::exp(a) / (T(1) + std::exp(a));
-    case ScalarOp::softplus: return (a < T(0) ? T(0) : a) + std::log1p(std::exp(-std::abs(a)));
-    case ScalarOp::heaviside: return a > T(0) ? T(1) : T(0);
-    case ScalarOp::leaky_slope: return a > T(0) ? T(1) : p;
-    case ScalarOp::scale: return p * a;
-    case ScalarOp::shift: return a + p;
+    case ScalarOp::add:
+      return a + b;
+    case ScalarOp::sub:
+      return a - b;
+    case ScalarOp::mul:
+      return a * b;
+    case ScalarOp::div:
+      return a / b;
+    case ScalarOp::maximum:
+      return std::isnan(a) || a > b ? a : b;
+    case ScalarOp::minimum:
+      return std::isnan(a) || a < b ? a : b;
+    case ScalarOp::neg:
+      return -a;
+    case ScalarOp::exp:
+      return std::exp(a);
+    case ScalarOp::log:
+      return std::log(a);
+    case ScalarOp::sqrt:
+      return std::sqrt(a);
+    case ScalarOp::rsqrt:
+      return T(1) / std::sqrt(a);
+    case ScalarOp::square:
+      return a * a;
+    case ScalarOp::abs:
+      return std::abs(a);
+    case ScalarOp::sign:
+      return a > T(0) ? T(1) : a < T(0) ? T(-1) : a;
+    case ScalarOp::reciprocal:
+      return T(1) / a;
+    case ScalarOp::relu:
+      return a < T(0) ? T(0) : a;
+    case ScalarOp::leaky_relu:
+      return a < T(0) ? p * a : a;
+    case ScalarOp::tanh:
+      return std::tanh(a);
+    case ScalarOp::sigmoid:
+      return a >= T(0) ? T(1) / (T(1) + std::exp(-a)) : std::exp(a) / (T(1) + std::exp(a));
+    case ScalarOp::softplus:
+      return (a < T(0) ? T(0) : a) + std::log1p(std::exp(-std::abs(a)));
+    case ScalarOp::heaviside:
+      return a > T(0) ? T(1) : T(0);
+    case ScalarOp::leaky_slope:
+      return a > T(0) ? T(1) : p;
+    case ScalarOp::scale:
+      return p * a;
+    case ScalarOp::shift:
+      return a + p;
   }
   return T(0);
 }

@@ -7,8 +7,7 @@ namespace forger::reference {
 
 /// c[m,n] = bias[n] + op(a)[m,k] op(b)[k,n], where op transposes if asked. bias may be null.
 template <class T>
-void matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, const T* a, const T* b, const T* bias,
-            T* c) {
+void matmul(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b, const T* a, const T* b, const T* bias, T* c) {
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
       T sum = bias ? bias[j] : T(0);

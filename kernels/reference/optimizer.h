@@ -34,8 +34,7 @@ void sgd_momentum(int64_t n, double lr, double momentum, const T* p, const T* g,
 
 /// Tieleman and Hinton 2012, lecture 6.5, in Keras's form.
 template <class T>
-void rmsprop(int64_t n, double lr, double rho, double epsilon, const T* p, const T* g, const T* slot, T* new_p,
-             T* new_slot) {
+void rmsprop(int64_t n, double lr, double rho, double epsilon, const T* p, const T* g, const T* slot, T* new_p, T* new_slot) {
   for (int64_t i = 0; i < n; ++i) {
     const T s = static_cast<T>(rho) * slot[i] + static_cast<T>(1 - rho) * g[i] * g[i];
     new_p[i] = p[i] - static_cast<T>(lr) * g[i] / (std::sqrt(s) + static_cast<T>(epsilon));

@@ -54,8 +54,8 @@ inline void random_rows(int64_t count, int64_t population, const RandomKey& key,
 inline void epoch_rows(int64_t count, int64_t population, uint64_t first, uint64_t seed, uint64_t stream, int32_t* out) {
   for (int64_t i = 0; i < count; ++i) {
     const uint64_t position = first + static_cast<uint64_t>(i), size = static_cast<uint64_t>(population);
-    out[i] = static_cast<int32_t>(permuted(static_cast<uint32_t>(position % size), static_cast<uint32_t>(size), seed,
-                                           stream, position / size));
+    out[i] = static_cast<int32_t>(
+        permuted(static_cast<uint32_t>(position % size), static_cast<uint32_t>(size), seed, stream, position / size));
   }
 }
 

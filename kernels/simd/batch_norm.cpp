@@ -59,8 +59,8 @@ std::vector<Moments> channel_moments(const float* x, const WideRows& wide, const
   return channels;
 }
 
-void normalize(const float* x, float* y, const WideRows& wide, const std::vector<float>& mean,
-               const std::vector<float>& scale, const std::vector<float>& beta, const Leaf& kernels) {
+void normalize(const float* x, float* y, const WideRows& wide, const std::vector<float>& mean, const std::vector<float>& scale,
+               const std::vector<float>& beta, const Leaf& kernels) {
   const auto mean_w = tile(mean, wide), scale_w = tile(scale, wide), beta_w = tile(beta, wide);
   const NormalizeColumns by = {mean_w.data(), scale_w.data(), beta_w.data()};
   const Split chunks = split(wide.rows, wide.width);
@@ -68,8 +68,7 @@ void normalize(const float* x, float* y, const WideRows& wide, const std::vector
     const int64_t at = chunks.begin(i) * wide.width;
     kernels.normalize(x + at, y + at, chunks.end(i) - chunks.begin(i), wide.width, by);
   });
-  if (wide.leftover > 0)
-    kernels.normalize(wide.leftover_of(x), wide.leftover_of(y), 1, wide.leftover_width(), by);
+  if (wide.leftover > 0) kernels.normalize(wide.leftover_of(x), wide.leftover_of(y), 1, wide.leftover_width(), by);
 }
 
 }  // namespace
@@ -91,8 +90,7 @@ void batch_norm_training(const BatchNormTraining& p, Isa isa) {
     scale[c] = static_cast<float>(p.gamma[c] * inv_std);
     p.mean[c] = mean[c];
     p.inv_std[c] = static_cast<float>(inv_std);
-    p.new_running_mean[c] =
-        static_cast<float>(momentum * p.running_mean[c] + (1 - momentum) * channels[c].mean);
+    p.new_running_mean[c] = static_cast<float>(momentum * p.running_mean[c] + (1 - momentum) * channels[c].mean);
     p.new_running_var[c] = static_cast<float>(momentum * p.running_var[c] + (1 - momentum) * unbiased);
   }
   normalize(p.x, p.y, wide, mean, scale, {p.beta, p.beta + p.C}, kernels);
@@ -115,21 +113,20 @@ void batch_norm_backward(const BatchNormBackward& p, Isa isa) {
   const auto mean = tile({p.mean, p.mean + p.C}, wide);
 
   const Split parts = split(wide.rows, wide.width, kMaxPartials, 8);
-  std::vector<double> partial(
-      static_cast<size_t>(parts.pieces * 2 * stride));  // [pieces, dy | dy * (x - mean)]
+  std::vector<double> partial(static_cast<size_t>(parts.pieces * 2 * stride));  // [pieces, dy | dy * (x - mean)]
   // In blocks that stay in cache: dy is read once for each of the two sums.
   const int64_t block = std::max<int64_t>(kChunkElements / wide.width / 8 * 8, 8);
   parallel_for(parts.pieces, [&](int64_t i) {
     double* const sums = &partial[i * 2 * stride];
     for (int64_t r = parts.begin(i); r < parts.end(i); r += block) {
       const int64_t at = r * wide.width;
-      kernels.add_norm_grad_sums(p.x + at, p.dy + at, std::min(block, parts.end(i) - r), wide.width,
-                                 mean.data(), sums, sums + stride);
+      kernels.add_norm_grad_sums(p.x + at, p.dy + at, std::min(block, parts.end(i) - r), wide.width, mean.data(), sums,
+                                 sums + stride);
     }
   });
   if (wide.leftover > 0) {
-    kernels.add_norm_grad_sums(wide.leftover_of(p.x), wide.leftover_of(p.dy), 1, wide.leftover_width(),
-                               mean.data(), &partial[0], &partial[stride]);
+    kernels.add_norm_grad_sums(wide.leftover_of(p.x), wide.leftover_of(p.dy), 1, wide.leftover_width(), mean.data(), &partial[0],
+                               &partial[stride]);
   }
 
   std::vector<float> scale(p.C), slope(p.C), offset(p.C);
@@ -157,8 +154,7 @@ void batch_norm_backward(const BatchNormBackward& p, Isa isa) {
     kernels.norm_grad(p.x + at, p.dy + at, p.dx + at, chunks.end(i) - chunks.begin(i), wide.width, by);
   });
   if (wide.leftover > 0) {
-    kernels.norm_grad(wide.leftover_of(p.x), wide.leftover_of(p.dy), wide.leftover_of(p.dx), 1,
-                      wide.leftover_width(), by);
+    kernels.norm_grad(wide.leftover_of(p.x), wide.leftover_of(p.dy), wide.leftover_of(p.dx), 1, wide.leftover_width(), by);
   }
 }
 

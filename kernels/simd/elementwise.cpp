@@ -11,20 +11,17 @@ namespace {
 void check(const ElementwiseTape& tape) {
   if (tape.instructions.empty()) fail<ShapeError>("elementwise tape: no instructions");
   if (tape.instructions.size() > kMaxTapeSteps) {
-    fail<ShapeError>("elementwise tape: {} instructions, the limit is {}; split it", tape.instructions.size(),
-                     kMaxTapeSteps);
+    fail<ShapeError>("elementwise tape: {} instructions, the limit is {}; split it", tape.instructions.size(), kMaxTapeSteps);
   }
   if (tape.num_inputs > kMaxTapeInputs) {
-    fail<ShapeError>("elementwise tape: {} inputs, the limit is {}; split it", tape.num_inputs,
-                     kMaxTapeInputs);
+    fail<ShapeError>("elementwise tape: {} inputs, the limit is {}; split it", tape.num_inputs, kMaxTapeInputs);
   }
   for (size_t i = 0; i < tape.instructions.size(); ++i) {
     const TapeInstruction& instruction = tape.instructions[i];
     const size_t known = tape.num_inputs + i;
     if (instruction.a >= known || (is_binary(instruction.op) && instruction.b >= known)) {
-      fail<ShapeError>(
-          "elementwise tape: instruction {} reads value {}, but only values below {} are known there", i,
-          is_binary(instruction.op) ? std::max(instruction.a, instruction.b) : instruction.a, known);
+      fail<ShapeError>("elementwise tape: instruction {} reads value {}, but only values below {} are known there", i,
+                       is_binary(instruction.op) ? std::max(instruction.a, instruction.b) : instruction.a, known);
     }
   }
 }
@@ -73,8 +70,7 @@ void assign_slots(const ElementwiseTape& tape, TapePlan& plan) {
 
 }  // namespace
 
-void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out,
-                 int64_t n, Isa isa) {
+void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n, Isa isa) {
   check(tape);
   if (inputs.size() != tape.num_inputs) {
     fail<ShapeError>("elementwise tape: {} inputs given, {} expected", inputs.size(), tape.num_inputs);
@@ -92,14 +88,12 @@ void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<f
     scratch += plan.input_blocks[i];
   }
   if (scratch > kMaxTapeScratch) {
-    fail<ShapeError>("elementwise tape: needs {} blocks of temporaries, the limit is {}; split it", scratch,
-                     kMaxTapeScratch);
+    fail<ShapeError>("elementwise tape: needs {} blocks of temporaries, the limit is {}; split it", scratch, kMaxTapeScratch);
   }
 
   const Leaf& kernels = leaf(isa);
   const Split chunks = split(n, 1);
-  parallel_for(chunks.pieces,
-               [&](int64_t i) { kernels.run_tape(plan, out, chunks.begin(i), chunks.end(i)); });
+  parallel_for(chunks.pieces, [&](int64_t i) { kernels.run_tape(plan, out, chunks.begin(i), chunks.end(i)); });
 }
 
 bool supports_tape(const ElementwiseTape& tape) {

@@ -14,8 +14,8 @@ namespace forger::simd {
 /// everything but the slopes. Throws ShapeError for a tape that refers to a value that is not there yet, an
 /// input with a period below 1, a number of inputs that is not the tape's, and a tape too large to run (see
 /// `supports_tape`).
-void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out,
-                 int64_t n, Isa isa = best_isa());
+void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n,
+                 Isa isa = best_isa());
 
 /// True if any inputs will do: at most 128 instructions, and few enough values alive at a time. A tape of up
 /// to 8 inputs and 16 instructions always is.

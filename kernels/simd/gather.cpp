@@ -11,16 +11,14 @@ namespace {
 void check_indices(const int32_t* indices, int64_t batch, int64_t rows) {
   for (int64_t b = 0; b < batch; ++b) {
     if (indices[b] < 0 || indices[b] >= rows) {
-      fail<DataError>("gather: index {} at position {} of the batch; the data has {} rows", indices[b], b,
-                      rows);
+      fail<DataError>("gather: index {} at position {} of the batch; the data has {} rows", indices[b], b, rows);
     }
   }
 }
 
 }  // namespace
 
-void gather_u8(const uint8_t* data, int64_t rows, const int32_t* indices, int64_t batch, int64_t row,
-               float* out, Isa isa) {
+void gather_u8(const uint8_t* data, int64_t rows, const int32_t* indices, int64_t batch, int64_t row, float* out, Isa isa) {
   check_indices(indices, batch, rows);
   const Leaf& kernels = leaf(isa);
   const Split chunks = split(batch, row);
@@ -31,8 +29,7 @@ void gather_u8(const uint8_t* data, int64_t rows, const int32_t* indices, int64_
   });
 }
 
-void gather_f32(const float* data, int64_t rows, const int32_t* indices, int64_t batch, int64_t row,
-                float* out) {
+void gather_f32(const float* data, int64_t rows, const int32_t* indices, int64_t batch, int64_t row, float* out) {
   check_indices(indices, batch, rows);
   const Split chunks = split(batch, row);
   parallel_for(chunks.pieces, [&](int64_t i) {

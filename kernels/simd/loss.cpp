@@ -6,8 +6,7 @@
 
 namespace forger::simd {
 
-void bce_with_logits(const float* logits, const float* targets, int64_t n, float* loss, float* dlogits,
-                     Isa isa) {
+void bce_with_logits(const float* logits, const float* targets, int64_t n, float* loss, float* dlogits, Isa isa) {
   if (n < 1) fail<ShapeError>("bce_with_logits: {} logits", n);
   const Leaf& kernels = leaf(isa);
   const float scale = static_cast<float>(1.0 / static_cast<double>(n));

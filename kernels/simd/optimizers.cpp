@@ -30,8 +30,7 @@ void for_all(std::span<const Tensor> tensors, const Update& update) {
 
 void adam(std::span<const AdamTensor> tensors, const AdamOptions& options, int64_t t, Isa isa) {
   const double steps = static_cast<double>(t);
-  const double correction =
-      std::sqrt(1 - std::pow(options.beta2, steps)) / (1 - std::pow(options.beta1, steps));
+  const double correction = std::sqrt(1 - std::pow(options.beta2, steps)) / (1 - std::pow(options.beta1, steps));
   const AdamStep step = {.lr_t = static_cast<float>(options.lr * correction),
                          .beta1 = static_cast<float>(options.beta1),
                          .beta2 = static_cast<float>(options.beta2),
@@ -48,8 +47,7 @@ void sgd(std::span<const SgdTensor> tensors, float lr, float momentum, Isa isa) 
   const Leaf& kernels = leaf(isa);
   for_all(tensors, [&](const SgdTensor& x, int64_t i, int64_t n) {
     const bool plain = x.v == nullptr;
-    kernels.sgd(x.p + i, plain ? nullptr : x.v + i, x.g + i, x.p_out + i, plain ? nullptr : x.v_out + i, n,
-                lr, momentum);
+    kernels.sgd(x.p + i, plain ? nullptr : x.v + i, x.g + i, x.p_out + i, plain ? nullptr : x.v_out + i, n, lr, momentum);
   });
 }
 

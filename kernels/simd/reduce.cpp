@@ -13,9 +13,7 @@ namespace {
 double sum_of(const float* x, int64_t n, const Leaf& kernels) {
   double partial[kMaxPartials];
   const Split chunks = split(n, 1, kMaxPartials);
-  parallel_for(chunks.pieces, [&](int64_t i) {
-    partial[i] = kernels.sum(x + chunks.begin(i), chunks.end(i) - chunks.begin(i));
-  });
+  parallel_for(chunks.pieces, [&](int64_t i) { partial[i] = kernels.sum(x + chunks.begin(i), chunks.end(i) - chunks.begin(i)); });
   double sum = 0;
   for (int64_t i = 0; i < chunks.pieces; ++i) sum += partial[i];
   return sum;
@@ -29,8 +27,7 @@ void sum_rows(const float* x, int64_t rows, int64_t cols, float* out, Isa isa) {
   const WideRows wide = widen(rows, cols);
   const Split chunks = split(wide.rows, wide.width, kMaxPartials, 8);
   const int64_t stride = padded(wide.width);
-  std::vector<double> partial(
-      static_cast<size_t>(std::max<int64_t>(chunks.pieces, 1) * stride));  // [pieces, width]
+  std::vector<double> partial(static_cast<size_t>(std::max<int64_t>(chunks.pieces, 1) * stride));  // [pieces, width]
   parallel_for(chunks.pieces, [&](int64_t i) {
     const int64_t begin = chunks.begin(i);
     kernels.add_columns(x + begin * wide.width, chunks.end(i) - begin, wide.width, &partial[i * stride]);

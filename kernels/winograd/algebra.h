@@ -32,12 +32,12 @@ struct F34 {
     const VF q2 = d[4] - 1.5f * d[3] - d[2];
     const VF q3 = d[5] - 1.5f * d[4] - d[3];
     const VF even = d[4] - d[2], odd = d[3] - d[1];
-    v[0] = q2 - q0;          // (x^2 - 1) q
-    v[1] = q2 + q1;          // x (x + 1) q
-    v[2] = q2 - q1;          // x (x - 1) q
+    v[0] = q2 - q0;            // (x^2 - 1) q
+    v[1] = q2 + q1;            // x (x + 1) q
+    v[2] = q2 - q1;            // x (x - 1) q
     v[3] = even + 0.5f * odd;  // x (x^2 - 1) (x + 1/2)
     v[4] = even - 2.0f * odd;  // x (x^2 - 1) (x - 2)
-    v[5] = q3 - q1;          // x (x^2 - 1) q
+    v[5] = q3 - q1;            // x (x^2 - 1) q
   }
 
   static FORGER_INLINE void filter(const VF* g, VF* u) {  // G: g's polynomial at each point, over the product of differences

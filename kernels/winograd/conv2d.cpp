@@ -22,7 +22,9 @@ const WinogradKernels& kernels_for(Isa isa) {
   return for_isa(isa, baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels)();
 }
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
 
 /// The outputs of all images in 3 x 3 tiles, numbered row by row.
 struct TileGrid {
@@ -31,10 +33,10 @@ struct TileGrid {
       : images(n), rows(ceil_div(height, kOutputs)), columns(ceil_div(width, kOutputs)) {}
   int64_t size() const { return images * rows * columns; }
 
-  struct Position { int64_t image, h, w; };  // of the tile's first output
-  Position operator[](int64_t i) const {
-    return {i / (rows * columns), i / columns % rows * kOutputs, i % columns * kOutputs};
-  }
+  struct Position {
+    int64_t image, h, w;
+  };  // of the tile's first output
+  Position operator[](int64_t i) const { return {i / (rows * columns), i / columns % rows * kOutputs, i % columns * kOutputs}; }
 };
 
 /// How many tiles one block holds, and the distances between its frequencies.
@@ -84,8 +86,7 @@ void transform_filter(const Plan& p, bool input_grad, const float* w, float* u) 
       for (int t = 0; t < p.taps * p.taps; ++t) {
         const int at = input_grad ? p.taps * p.taps - 1 - t : t;
         for (int64_t i = 0; i < kSide; ++i) {
-          std::memcpy(block[t][i],
-                      w + tap_offset(p, k + i, phase / p.step, phase % p.step, at / p.taps, at % p.taps, c),
+          std::memcpy(block[t][i], w + tap_offset(p, k + i, phase / p.step, phase % p.step, at / p.taps, at % p.taps, c),
                       sizeof block[t][i]);
         }
       }
@@ -132,12 +133,16 @@ void multiply_block(const Plan& p, int64_t count, int64_t rows, int64_t columns,
 struct Workspace {
   int64_t zeros, filter, v, m;
   Workspace(const Plan& p, int64_t rows, int64_t columns, const Block& block)
-      : zeros(rows), filter(p.frequencies() * (rows * columns + kSkew)), v(p.frequencies() * block.a_stride),
+      : zeros(rows),
+        filter(p.frequencies() * (rows * columns + kSkew)),
+        v(p.frequencies() * block.a_stride),
         m(p.frequencies() * block.b_stride) {}
   std::size_t bytes(int threads) const { return (zeros + filter + threads * (v + m)) * sizeof(float); }
 };
 
-TileGrid output_grid(const Conv2dShape& s) { return {s.N, s.P, s.Q}; }
+TileGrid output_grid(const Conv2dShape& s) {
+  return {s.N, s.P, s.Q};
+}
 
 /// Tiles of the transposed convolution count output pixels of one phase, from pad / step on.
 TileGrid input_grid(const Plan& p) {
@@ -189,8 +194,12 @@ std::optional<std::string> supports(const Conv2dShape& s) {
 }
 
 Plan::Plan(const Conv2dShape& s, Isa isa)
-    : shape(s), kernels(&kernels_for(isa)), tiles(s.R == 4 * s.stride_h ? &kernels->taps4 : &kernels->taps2),
-      taps(static_cast<int>(s.R / s.stride_h)), tile(taps + kOutputs - 1), threads(omp_get_max_threads()),
+    : shape(s),
+      kernels(&kernels_for(isa)),
+      tiles(s.R == 4 * s.stride_h ? &kernels->taps4 : &kernels->taps2),
+      taps(static_cast<int>(s.R / s.stride_h)),
+      tile(taps + kOutputs - 1),
+      threads(omp_get_max_threads()),
       step(s.stride_h) {}
 
 Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Isa isa) : plan_(shape, isa), bias_(bias) {}
@@ -259,8 +268,8 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
       for (int64_t t = 0; t < count; ++t) {
         const auto at = grid[first + t];
         const float* pixels[kMaxTile * kMaxTile];
-        find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, first_h + at.h - (p.taps - 1),
-                    first_w + at.w - (p.taps - 1), 1, p.tile, static_cast<const float*>(zeros), pixels);
+        find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, first_h + at.h - (p.taps - 1), first_w + at.w - (p.taps - 1),
+                    1, p.tile, static_cast<const float*>(zeros), pixels);
         p.tiles->input(pixels, s.K, v + t * s.K, block.a_stride);
       }
       multiply_block(p, count, s.K, columns, block, v, u, m);
@@ -315,8 +324,8 @@ void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* wor
         for (int64_t t = 0; t < count; ++t) {
           const auto at = grid[first + t];
           const float* pixels[kOutputs * kOutputs];
-          find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs,
-                      static_cast<const float*>(zeros), pixels);
+          find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs, static_cast<const float*>(zeros),
+                      pixels);
           p.tiles->output_grad(pixels, s.K, m + t * s.K, block.b_stride);
         }
         // du (k, (phase, c)) += m^T (k, tile) * v (tile, (phase, c))

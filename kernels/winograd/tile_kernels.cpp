@@ -107,10 +107,12 @@ void multiply(const Product& p, const float* a, const float* b, float* c) {
 template <class F>
 constexpr TileKernels kTileKernels = {input<F>, output<F>, output_grad<F>, filter<F>, filter_grad<F>};
 
-constexpr WinogradKernels kKernels = {kTileKernels<F34>, kTileKernels<F32>, multiply, kLanes, kVecs * kLanes};
+constexpr WinogradKernels kKernels = {kTileKernels<F34>, kTileKernels<F32>, multiply, kLanes, kVecs* kLanes};
 
 }  // namespace
 
-const WinogradKernels& winograd_kernels() { return kKernels; }
+const WinogradKernels& winograd_kernels() {
+  return kKernels;
+}
 
 }  // namespace forger::winograd::FORGER_ISA

@@ -10,23 +10,38 @@ void add_batch_norm_cases(std::vector<Case>& cases) {
     const CaseInput gamma{c, CaseInput::Kind::real, 0.5, 1.5}, variance{c, CaseInput::Kind::real, 0.5, 2};
     const CaseInput offset{shape, CaseInput::Kind::real, 2, 5};  // a mean that is large against the deviation
     const bool large_enough = num_elements(shape) / shape.back() > 2;
-    cases.push_back({.op = "batch_norm_training", .name = to_string(shape), .inputs = {offset, gamma, {c}, {c}, variance},
+    cases.push_back({.op = "batch_norm_training",
+                     .name = to_string(shape),
+                     .inputs = {offset, gamma, {c}, {c}, variance},
                      .build = [](std::span<const Value> v) { batch_norm_training(v[0], v[1], v[2], v[3], v[4], 1e-3, 0.8); },
-                     .check_gradients = false, .atol = 3e-6});
-    cases.push_back({.op = "batch_norm_inference", .name = to_string(shape), .inputs = {{shape}, gamma, {c}, {c}, variance},
+                     .check_gradients = false,
+                     .atol = 3e-6});
+    cases.push_back({.op = "batch_norm_inference",
+                     .name = to_string(shape),
+                     .inputs = {{shape}, gamma, {c}, {c}, variance},
                      .build = [](std::span<const Value> v) { batch_norm_inference(v[0], v[1], v[2], v[3], v[4], 1e-3); },
-                     .check_gradients = false, .atol = 3e-6});
-    cases.push_back({.op = "batch_norm_grad", .name = to_string(shape), .inputs = {{shape}, {shape}, gamma, {c}, variance},
-                     .build = [](std::span<const Value> v) { v[0].graph().add(find_op("batch_norm_grad"), v, {{"epsilon", 1e-3}}); },
-                     .check_gradients = false, .atol = 3e-6});
+                     .check_gradients = false,
+                     .atol = 3e-6});
+    cases.push_back({.op = "batch_norm_grad",
+                     .name = to_string(shape),
+                     .inputs = {{shape}, {shape}, gamma, {c}, variance},
+                     .build =
+                         [](std::span<const Value> v) {
+                           v[0].graph().add(find_op("batch_norm_grad"), v, {{"epsilon", 1e-3}});
+                         },
+                     .check_gradients = false,
+                     .atol = 3e-6});
     // The whole layer, differentiated: y alone, since the saved statistics carry no gradient of their own.
-    cases.push_back({.op = "batch_norm_training", .name = to_string(shape) + " as a layer", .inputs = {{shape}, gamma, {c}, {c}, variance},
+    cases.push_back({.op = "batch_norm_training",
+                     .name = to_string(shape) + " as a layer",
+                     .inputs = {{shape}, gamma, {c}, {c}, variance},
                      .build =
                          [](std::span<const Value> v) {
                            const Value y = batch_norm_training(v[0], v[1], v[2], v[3], v[4], 1e-2, 0.8).y;
                            scale(y, 1.0);
                          },
-                     .check_gradients = large_enough, .atol = 3e-6});
+                     .check_gradients = large_enough,
+                     .atol = 3e-6});
   }
 }
 

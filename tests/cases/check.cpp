@@ -24,12 +24,24 @@ std::vector<std::byte> encode(const std::vector<double>& values, DType dtype) {
     }
   };
   switch (dtype) {
-    case DType::f32: put(float{}); break;
-    case DType::f64: put(double{}); break;
-    case DType::u8: put(uint8_t{}); break;
-    case DType::i32: put(int32_t{}); break;
-    case DType::i64: put(int64_t{}); break;
-    case DType::u64: put(uint64_t{}); break;
+    case DType::f32:
+      put(float{});
+      break;
+    case DType::f64:
+      put(double{});
+      break;
+    case DType::u8:
+      put(uint8_t{});
+      break;
+    case DType::i32:
+      put(int32_t{});
+      break;
+    case DType::i64:
+      put(int64_t{});
+      break;
+    case DType::u64:
+      put(uint64_t{});
+      break;
   }
   return bytes;
 }
@@ -42,12 +54,24 @@ std::vector<double> decode(const void* data, const TensorType& type) {
     for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(from[i]);
   };
   switch (type.dtype) {
-    case DType::f32: get(float{}); break;
-    case DType::f64: get(double{}); break;
-    case DType::u8: get(uint8_t{}); break;
-    case DType::i32: get(int32_t{}); break;
-    case DType::i64: get(int64_t{}); break;
-    case DType::u64: get(uint64_t{}); break;
+    case DType::f32:
+      get(float{});
+      break;
+    case DType::f64:
+      get(double{});
+      break;
+    case DType::u8:
+      get(uint8_t{});
+      break;
+    case DType::i32:
+      get(int32_t{});
+      break;
+    case DType::i64:
+      get(int64_t{});
+      break;
+    case DType::u64:
+      get(uint64_t{});
+      break;
   }
   return values;
 }
@@ -92,7 +116,8 @@ KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector
   for (ValueId id : node.outputs) {
     const TensorType& type = graph.type(id);
     memory[id] = std::make_unique<Guarded>(type.bytes());
-    const auto poison = encode(std::vector<double>(static_cast<size_t>(type.size()), is_real(type.dtype) ? NAN : 77.0), type.dtype);
+    const auto poison =
+        encode(std::vector<double>(static_cast<size_t>(type.size()), is_real(type.dtype) ? NAN : 77.0), type.dtype);
     std::memcpy(memory[id]->data(), poison.data(), poison.size());
   }
   const PreparedKernel prepared = kernel.prepare(view);
@@ -137,10 +162,18 @@ std::vector<std::vector<double>> make_inputs(const Case& c, Fill fill) {
           break;
         }
         case CaseInput::Kind::indices:
-        case CaseInput::Kind::labels: values[j] = philox_below(word, static_cast<uint32_t>(input.high)); break;
-        case CaseInput::Kind::bytes: values[j] = philox_below(word, 256); break;
-        case CaseInput::Kind::seed: values[j] = 12345; break;
-        case CaseInput::Kind::step: values[j] = 67; break;
+        case CaseInput::Kind::labels:
+          values[j] = philox_below(word, static_cast<uint32_t>(input.high));
+          break;
+        case CaseInput::Kind::bytes:
+          values[j] = philox_below(word, 256);
+          break;
+        case CaseInput::Kind::seed:
+          values[j] = 12345;
+          break;
+        case CaseInput::Kind::step:
+          values[j] = 67;
+          break;
       }
     }
     all.push_back(std::move(values));
@@ -154,12 +187,21 @@ Graph build_case(const Case& c, DType real) {
   for (size_t i = 0; i < c.inputs.size(); ++i) {
     DType dtype = real;
     switch (c.inputs[i].kind) {
-      case CaseInput::Kind::real: break;
+      case CaseInput::Kind::real:
+        break;
       case CaseInput::Kind::indices:
-      case CaseInput::Kind::labels: dtype = DType::i32; break;
-      case CaseInput::Kind::bytes: dtype = DType::u8; break;
-      case CaseInput::Kind::seed: dtype = DType::u64; break;
-      case CaseInput::Kind::step: dtype = DType::i64; break;
+      case CaseInput::Kind::labels:
+        dtype = DType::i32;
+        break;
+      case CaseInput::Kind::bytes:
+        dtype = DType::u8;
+        break;
+      case CaseInput::Kind::seed:
+        dtype = DType::u64;
+        break;
+      case CaseInput::Kind::step:
+        dtype = DType::i64;
+        break;
     }
     inputs.push_back(graph.input(std::to_string(i), {dtype, c.inputs[i].shape}));
   }

@@ -52,7 +52,9 @@ void add_conv2d_cases(std::vector<Case>& cases) {
     const Conv2dShape s = shape_of(z);
     const Shape x{s.N, s.H, s.W, s.C}, w{s.K, s.R, s.S, s.C}, y{s.N, s.P, s.Q, s.K};
     const auto add = [&](const char* op, Shape a, Shape b, Value (*f)(Value, Value, const Conv2dShape&)) {
-      cases.push_back({.op = op, .name = z.name, .inputs = {{a}, {b}},
+      cases.push_back({.op = op,
+                       .name = z.name,
+                       .inputs = {{a}, {b}},
                        .build = [f, s](std::span<const Value> v) { f(v[0], v[1], s); },
                        .exact_on_integers = true,
                        .check_gradients = s.flops() < 4'000'000,  // hundreds of runs of the plain loops

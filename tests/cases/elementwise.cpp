@@ -11,11 +11,14 @@ CaseInput domain(ScalarOp op, const Shape& shape) {
     case ScalarOp::log:
     case ScalarOp::sqrt:
     case ScalarOp::rsqrt:
-    case ScalarOp::reciprocal: return {shape, CaseInput::Kind::real, 0.3, 4};
+    case ScalarOp::reciprocal:
+      return {shape, CaseInput::Kind::real, 0.3, 4};
     case ScalarOp::tanh:
     case ScalarOp::sigmoid:
-    case ScalarOp::softplus: return {shape, CaseInput::Kind::real, -12, 12};
-    default: return {shape, CaseInput::Kind::real, -3, 3};
+    case ScalarOp::softplus:
+      return {shape, CaseInput::Kind::real, -12, 12};
+    default:
+      return {shape, CaseInput::Kind::real, -3, 3};
   }
 }
 
@@ -31,8 +34,10 @@ bool exact(ScalarOp op) {
     case ScalarOp::abs:
     case ScalarOp::sign:
     case ScalarOp::relu:
-    case ScalarOp::heaviside: return true;
-    default: return false;
+    case ScalarOp::heaviside:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -43,19 +48,27 @@ void add_elementwise_cases(std::vector<Case>& cases) {
     const auto op = static_cast<ScalarOp>(i);
     for (const Shape shape : {Shape{3, 7, 5, 3}, Shape{1}, Shape{20011}}) {
       std::vector<CaseInput> inputs{domain(op, shape)};
-      if (is_binary(op)) inputs.push_back(op == ScalarOp::div ? CaseInput{shape, CaseInput::Kind::real, 0.5, 3} : domain(op, shape));
-      cases.push_back({.op = name_of(op), .name = to_string(shape), .inputs = inputs,
+      if (is_binary(op))
+        inputs.push_back(op == ScalarOp::div ? CaseInput{shape, CaseInput::Kind::real, 0.5, 3} : domain(op, shape));
+      cases.push_back({.op = name_of(op),
+                       .name = to_string(shape),
+                       .inputs = inputs,
                        .build = [op](std::span<const Value> v) { is_binary(op) ? binary(op, v[0], v[1]) : unary(op, v[0], 0.2); },
-                       .exact_on_integers = exact(op), .check_gradients = shape.size() != 1 || shape[0] == 1});
+                       .exact_on_integers = exact(op),
+                       .check_gradients = shape.size() != 1 || shape[0] == 1});
     }
   }
   // out = tanh((x - mean) * scale + x), with one operand per channel and a scalar.
-  const ElementwiseTape tape{3, {{ScalarOp::sub, 0, 1, 0}, {ScalarOp::mul, 3, 2, 0}, {ScalarOp::add, 4, 0, 0}, {ScalarOp::tanh, 5, 5, 0}}};
+  const ElementwiseTape tape{
+      3, {{ScalarOp::sub, 0, 1, 0}, {ScalarOp::mul, 3, 2, 0}, {ScalarOp::add, 4, 0, 0}, {ScalarOp::tanh, 5, 5, 0}}};
   for (const Shape shape : {Shape{4, 6, 6, 33}, Shape{2, 5}}) {
-    cases.push_back({.op = "fused_elementwise", .name = to_string(shape), .inputs = {{shape}, {{shape.back()}}, {{}}},
-                     .build = [tape, shape](std::span<const Value> v) {
-                       v[0].graph().add(find_op("fused_elementwise"), v, {{"tape", tape}, {"shape", shape}});
-                     },
+    cases.push_back({.op = "fused_elementwise",
+                     .name = to_string(shape),
+                     .inputs = {{shape}, {{shape.back()}}, {{}}},
+                     .build =
+                         [tape, shape](std::span<const Value> v) {
+                           v[0].graph().add(find_op("fused_elementwise"), v, {{"tape", tape}, {"shape", shape}});
+                         },
                      .check_gradients = false});
   }
 }

@@ -103,7 +103,11 @@ double compare(const Case& c, int order) {
 
 }  // namespace
 
-double gradient_error(const Case& c) { return compare(c, 1); }
-double second_gradient_error(const Case& c) { return compare(c, 2); }
+double gradient_error(const Case& c) {
+  return compare(c, 1);
+}
+double second_gradient_error(const Case& c) {
+  return compare(c, 2);
+}
 
 }  // namespace forger

@@ -8,19 +8,26 @@ void add_linear_cases(std::vector<Case>& cases) {
     const char* name;
     int64_t m, n, k;
   };
-  for (const Size z : {Size{"latent to 7x7", 32, 200, 100}, Size{"to one logit", 32, 1, 300}, Size{"odd", 3, 5, 7}, Size{"one", 1, 1, 1}}) {
+  for (const Size z :
+       {Size{"latent to 7x7", 32, 200, 100}, Size{"to one logit", 32, 1, 300}, Size{"odd", 3, 5, 7}, Size{"one", 1, 1, 1}}) {
     for (const bool ta : {false, true}) {
       for (const bool tb : {false, true}) {
         const Shape a = ta ? Shape{z.k, z.m} : Shape{z.m, z.k}, b = tb ? Shape{z.n, z.k} : Shape{z.k, z.n};
-        cases.push_back({.op = "matmul", .name = fmt::format("{}{}{}", z.name, ta ? " A^T" : "", tb ? " B^T" : ""), .inputs = {{a}, {b}},
+        cases.push_back({.op = "matmul",
+                         .name = fmt::format("{}{}{}", z.name, ta ? " A^T" : "", tb ? " B^T" : ""),
+                         .inputs = {{a}, {b}},
                          .build = [ta, tb](std::span<const Value> v) { matmul(v[0], v[1], ta, tb); },
-                         .exact_on_integers = true, .atol = 2e-6});
+                         .exact_on_integers = true,
+                         .atol = 2e-6});
       }
     }
   }
   for (const Shape shape : {Shape{2, 5, 5, 7}, Shape{33, 65}, Shape{1, 1}}) {
-    cases.push_back({.op = "bias_add", .name = to_string(shape), .inputs = {{shape}, {{shape.back()}}},
-                     .build = [](std::span<const Value> v) { bias_add(v[0], v[1]); }, .exact_on_integers = true});
+    cases.push_back({.op = "bias_add",
+                     .name = to_string(shape),
+                     .inputs = {{shape}, {{shape.back()}}},
+                     .build = [](std::span<const Value> v) { bias_add(v[0], v[1]); },
+                     .exact_on_integers = true});
   }
 }
 

@@ -5,15 +5,23 @@ namespace forger {
 
 void add_loss_cases(std::vector<Case>& cases) {
   for (const Shape shape : {Shape{32, 1}, Shape{1, 1}, Shape{5, 7}}) {
-    cases.push_back({.op = "bce_with_logits", .name = to_string(shape), .inputs = {{shape, CaseInput::Kind::real, -9, 9}, {shape, CaseInput::Kind::real, -0.1, 1.1}},
+    cases.push_back({.op = "bce_with_logits",
+                     .name = to_string(shape),
+                     .inputs = {{shape, CaseInput::Kind::real, -9, 9}, {shape, CaseInput::Kind::real, -0.1, 1.1}},
                      .build = [](std::span<const Value> v) { bce_with_logits(v[0], v[1]); }});
-    cases.push_back({.op = "softmax", .name = to_string(shape), .inputs = {{shape, CaseInput::Kind::real, -4, 4}},
+    cases.push_back({.op = "softmax",
+                     .name = to_string(shape),
+                     .inputs = {{shape, CaseInput::Kind::real, -4, 4}},
                      .build = [](std::span<const Value> v) { softmax(v[0]); }});
   }
-  cases.push_back({.op = "bce_with_logits", .name = "saturated", .inputs = {{{64, 1}, CaseInput::Kind::real, -90, 90}, {{64, 1}, CaseInput::Kind::real, 0, 1}},
-                   .build = [](std::span<const Value> v) { bce_with_logits(v[0], v[1]); }, .check_gradients = false});
+  cases.push_back({.op = "bce_with_logits",
+                   .name = "saturated",
+                   .inputs = {{{64, 1}, CaseInput::Kind::real, -90, 90}, {{64, 1}, CaseInput::Kind::real, 0, 1}},
+                   .build = [](std::span<const Value> v) { bce_with_logits(v[0], v[1]); },
+                   .check_gradients = false});
   for (const int64_t n : {1, 17}) {
-    cases.push_back({.op = "softmax_cross_entropy", .name = fmt::format("[{},10]", n),
+    cases.push_back({.op = "softmax_cross_entropy",
+                     .name = fmt::format("[{},10]", n),
                      .inputs = {{{n, 10}, CaseInput::Kind::real, -4, 4}, {{n}, CaseInput::Kind::labels, 0, 10}},
                      .build = [](std::span<const Value> v) { softmax_cross_entropy(v[0], v[1]); }});
   }

@@ -18,20 +18,30 @@ void add_optimizer_cases(std::vector<Case>& cases) {
     for (size_t i = first + role; i < v.size(); i += group) values.push_back(v[i]);
     return values;
   };
-  cases.push_back({.op = "adam", .name = "four tensors", .inputs = adam_inputs,
-                   .build = [by_role](std::span<const Value> v) {
-                     adam(v[0], v[1], by_role(v, 2, 4, 0), by_role(v, 2, 4, 1), by_role(v, 2, 4, 2), by_role(v, 2, 4, 3), 0.5, 0.999, 1e-7);
-                   },
+  cases.push_back({.op = "adam",
+                   .name = "four tensors",
+                   .inputs = adam_inputs,
+                   .build =
+                       [by_role](std::span<const Value> v) {
+                         adam(v[0], v[1], by_role(v, 2, 4, 0), by_role(v, 2, 4, 1), by_role(v, 2, 4, 2), by_role(v, 2, 4, 3), 0.5,
+                              0.999, 1e-7);
+                       },
                    .check_gradients = false});
-  cases.push_back({.op = "sgd_momentum", .name = "four tensors", .inputs = slot_inputs,
-                   .build = [by_role](std::span<const Value> v) {
-                     sgd_momentum(v[0], by_role(v, 1, 3, 0), by_role(v, 1, 3, 1), by_role(v, 1, 3, 2), 0.9);
-                   },
+  cases.push_back({.op = "sgd_momentum",
+                   .name = "four tensors",
+                   .inputs = slot_inputs,
+                   .build =
+                       [by_role](std::span<const Value> v) {
+                         sgd_momentum(v[0], by_role(v, 1, 3, 0), by_role(v, 1, 3, 1), by_role(v, 1, 3, 2), 0.9);
+                       },
                    .check_gradients = false});
-  cases.push_back({.op = "rmsprop", .name = "four tensors", .inputs = slot_inputs,
-                   .build = [by_role](std::span<const Value> v) {
-                     rmsprop(v[0], by_role(v, 1, 3, 0), by_role(v, 1, 3, 1), by_role(v, 1, 3, 2), 0.9, 1e-7);
-                   },
+  cases.push_back({.op = "rmsprop",
+                   .name = "four tensors",
+                   .inputs = slot_inputs,
+                   .build =
+                       [by_role](std::span<const Value> v) {
+                         rmsprop(v[0], by_role(v, 1, 3, 0), by_role(v, 1, 3, 1), by_role(v, 1, 3, 2), 0.9, 1e-7);
+                       },
                    .check_gradients = false});
 }
 

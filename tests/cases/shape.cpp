@@ -4,8 +4,10 @@
 namespace forger {
 
 void add_shape_cases(std::vector<Case>& cases) {
-  const auto add = [&](const char* op, std::string name, std::vector<CaseInput> inputs, std::function<void(std::span<const Value>)> build) {
-    cases.push_back({.op = op, .name = std::move(name), .inputs = std::move(inputs), .build = std::move(build), .exact_on_integers = true});
+  const auto add = [&](const char* op, std::string name, std::vector<CaseInput> inputs,
+                       std::function<void(std::span<const Value>)> build) {
+    cases.push_back(
+        {.op = op, .name = std::move(name), .inputs = std::move(inputs), .build = std::move(build), .exact_on_integers = true});
   };
   add("reshape", "[2,6] to [3,4]", {{{2, 6}}}, [](auto v) { reshape(v[0], {3, 4}); });
   add("broadcast_to", "channels", {{{5}}}, [](auto v) { broadcast_to(v[0], {2, 3, 4, 5}); });

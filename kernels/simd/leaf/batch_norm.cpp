@@ -7,8 +7,7 @@ namespace forger::simd::FORGER_ISA {
 namespace {
 
 /// Merges the moments of two sets of rows (Chan, Golub, LeVeque 1979, equation 2.1).
-void merge_moments(int64_t cols, double n_a, double* mean_a, double* m2_a, double n_b, const double* mean_b,
-                   const double* m2_b) {
+void merge_moments(int64_t cols, double n_a, double* mean_a, double* m2_a, double n_b, const double* mean_b, const double* m2_b) {
   const double n = n_a + n_b;
   const double weight = n_b / n, cross = n_a * n_b / n;
   for (int64_t c = 0; c < cols; c += kLanes / 2) {
@@ -36,15 +35,13 @@ void moments(const float* x, int64_t rows, int64_t cols, int64_t block_rows, con
     const float* const shift = to.shift;
 
     set_zero(to.sum, cols);
-    add_column_sums(block, cols, to.sum,
-                    [data](int64_t i, int64_t, int64_t count) { return load(data + i, count); });
+    add_column_sums(block, cols, to.sum, [data](int64_t i, int64_t, int64_t count) { return load(data + i, count); });
     for (int64_t c = 0; c < cols; ++c) to.shift[c] = static_cast<float>(to.sum[c] / n);
 
     set_zero(to.sum, cols);
     set_zero(to.squares, cols);
-    add_column_sums(block, cols, to.sum, [data, shift](int64_t i, int64_t c, int64_t count) {
-      return load(data + i, count) - load(shift + c);
-    });
+    add_column_sums(block, cols, to.sum,
+                    [data, shift](int64_t i, int64_t c, int64_t count) { return load(data + i, count) - load(shift + c); });
     add_column_sums(block, cols, to.squares, [data, shift](int64_t i, int64_t c, int64_t count) {
       const VF d = load(data + i, count) - load(shift + c);
       return d * d;
@@ -69,17 +66,15 @@ void normalize(const float* x, float* y, int64_t rows, int64_t cols, const Norma
   }
 }
 
-void add_norm_grad_sums(const float* x, const float* dy, int64_t rows, int64_t cols, const float* mean,
-                        double* sum_dy, double* sum_dy_x) {
-  add_column_sums(rows, cols, sum_dy,
-                  [dy](int64_t i, int64_t, int64_t count) { return load(dy + i, count); });
+void add_norm_grad_sums(const float* x, const float* dy, int64_t rows, int64_t cols, const float* mean, double* sum_dy,
+                        double* sum_dy_x) {
+  add_column_sums(rows, cols, sum_dy, [dy](int64_t i, int64_t, int64_t count) { return load(dy + i, count); });
   add_column_sums(rows, cols, sum_dy_x, [x, dy, mean](int64_t i, int64_t c, int64_t count) {
     return load(dy + i, count) * (load(x + i, count) - load(mean + c));
   });
 }
 
-void norm_grad(const float* x, const float* dy, float* dx, int64_t rows, int64_t cols,
-               const NormGradColumns& by) {
+void norm_grad(const float* x, const float* dy, float* dx, int64_t rows, int64_t cols, const NormGradColumns& by) {
   const auto [mean, scale, slope, offset] = by;
   for (int64_t r = 0; r < rows; ++r, x += cols, dy += cols, dx += cols) {
     for (int64_t c = 0; c < cols; c += kLanes) {

@@ -24,8 +24,7 @@ FORGER_INLINE void add_column_sums(int64_t rows, int64_t cols, double* acc, cons
   }
   for (; r < rows; ++r) {
     for_lanes(
-        cols, [&](int64_t c, int64_t count)
-                  __attribute__((always_inline)) { add_to(acc + c, term(r * cols + c, c, count)); });
+        cols, [&](int64_t c, int64_t count) __attribute__((always_inline)) { add_to(acc + c, term(r * cols + c, c, count)); });
   }
 }
 

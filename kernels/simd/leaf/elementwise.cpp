@@ -13,8 +13,7 @@ FORGER_INLINE void map(const float* a, float* out, int64_t n, const F& f) {
 
 template <class F>
 FORGER_INLINE void map(const float* a, const float* b, float* out, int64_t n, const F& f) {
-  for_lanes(
-      n, [&](int64_t i, int64_t count) { store(out + i, f(load(a + i, count), load(b + i, count)), count); });
+  for_lanes(n, [&](int64_t i, int64_t count) { store(out + i, f(load(a + i, count), load(b + i, count)), count); });
 }
 
 /// One instruction over n elements. `out` may be `a` or `b`. Every case lets NaN through, except for the

@@ -1,6 +1,6 @@
 // Pixels from bytes.
-#include "kernels/simd/leaf/parts.h"
 #include "kernels/common/vec.h"
+#include "kernels/simd/leaf/parts.h"
 
 namespace forger::simd::FORGER_ISA {
 namespace {

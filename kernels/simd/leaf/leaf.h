@@ -21,9 +21,8 @@ inline constexpr int64_t kPadding = 16;
 // --- elementwise
 // -----------------------------------------------------------------------------------------------
 
-inline constexpr int64_t kTapeBlock =
-    512;                                   // elements that go through the whole tape at a time: 2 KiB a value
-inline constexpr int kMaxTapeSteps = 128;  // instructions
+inline constexpr int64_t kTapeBlock = 512;  // elements that go through the whole tape at a time: 2 KiB a value
+inline constexpr int kMaxTapeSteps = 128;   // instructions
 inline constexpr int kMaxTapeInputs = 32;
 inline constexpr int kMaxTapeScratch = 48;    // blocks of temporaries: 96 KiB of stack
 inline constexpr uint16_t kTapeOut = 0xFFFF;  // TapeStep::result of the last step
@@ -92,35 +91,31 @@ struct Leaf {
   // Mean and sum of squared deviations of each column of x [rows, cols], in blocks of block_rows.
   void (*moments)(const float* x, int64_t rows, int64_t cols, int64_t block_rows, const MomentColumns& to);
   // Merges the moments of n_b more rows into those of n_a.
-  void (*merge_moments)(int64_t cols, double n_a, double* mean_a, double* m2_a, double n_b,
-                        const double* mean_b, const double* m2_b);
+  void (*merge_moments)(int64_t cols, double n_a, double* mean_a, double* m2_a, double n_b, const double* mean_b,
+                        const double* m2_b);
   void (*normalize)(const float* x, float* y, int64_t rows, int64_t cols, const NormalizeColumns& by);
   // sum_dy[c] += sum of dy, sum_dy_x[c] += sum of dy * (x - mean); all padded.
-  void (*add_norm_grad_sums)(const float* x, const float* dy, int64_t rows, int64_t cols, const float* mean,
-                             double* sum_dy, double* sum_dy_x);
-  void (*norm_grad)(const float* x, const float* dy, float* dx, int64_t rows, int64_t cols,
-                    const NormGradColumns& by);
+  void (*add_norm_grad_sums)(const float* x, const float* dy, int64_t rows, int64_t cols, const float* mean, double* sum_dy,
+                             double* sum_dy_x);
+  void (*norm_grad)(const float* x, const float* dy, float* dx, int64_t rows, int64_t cols, const NormGradColumns& by);
 
-  void (*adam)(const float* p, const float* m, const float* v, const float* g, float* p_out, float* m_out,
-               float* v_out, int64_t n, const AdamStep& step);
+  void (*adam)(const float* p, const float* m, const float* v, const float* g, float* p_out, float* m_out, float* v_out,
+               int64_t n, const AdamStep& step);
   // v and v_out may be null: no momentum.
-  void (*sgd)(const float* p, const float* v, const float* g, float* p_out, float* v_out, int64_t n, float lr,
-              float momentum);
-  void (*rmsprop)(const float* p, const float* r, const float* g, float* p_out, float* r_out, int64_t n,
-                  float lr, float rho, float rest, float eps);
+  void (*sgd)(const float* p, const float* v, const float* g, float* p_out, float* v_out, int64_t n, float lr, float momentum);
+  void (*rmsprop)(const float* p, const float* r, const float* g, float* p_out, float* r_out, int64_t n, float lr, float rho,
+                  float rest, float eps);
 
   // Elements [begin, end) of a random tensor; begin is a multiple of 64; pointers are to element 0.
   void (*random_uniform)(float* out, int64_t begin, int64_t end, float low, float high, const RandomKey& key);
-  void (*random_normal)(float* out, int64_t begin, int64_t end, float mean, float stddev,
-                        const RandomKey& key);
+  void (*random_normal)(float* out, int64_t begin, int64_t end, float mean, float stddev, const RandomKey& key);
   void (*dropout)(const float* x, float* out, int64_t begin, int64_t end, float rate, const RandomKey& key);
 
   // out = x / 127.5 - 1
   void (*bytes_to_unit)(const uint8_t* x, float* out, int64_t n);
 
   // Sum of the losses; dlogits = (sigmoid(x) - t) * scale unless null.
-  double (*bce_with_logits)(const float* logits, const float* targets, int64_t n, float scale,
-                            float* dlogits);
+  double (*bce_with_logits)(const float* logits, const float* targets, int64_t n, float scale, float* dlogits);
 };
 
 /// The leaves of one instruction set. Throws DeviceError if the CPU lacks it.

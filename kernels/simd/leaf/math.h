@@ -53,8 +53,8 @@ FORGER_INLINE ExpParts exp_parts(VF x) {
   const VF n = shifted - kRounder;
   VF r = fma(n, splat(-kLn2High), x);
   r = fma(n, splat(-kLn2Low), r);  // |r| <= ln(2) / 2
-  const VF q = horner(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
-                      1.6666665459e-1f, 5.0000001201e-1f);
+  const VF q =
+      horner(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f);
   return {n, as_int(shifted) - as_int(splat(kRounder)), fma(q, r * r, r)};
 }
 
@@ -83,8 +83,8 @@ FORGER_INLINE VF log(VF x) {
   const VF n = to_float((bits >> 23) - (subnormal & 23));
   const VF f = as_float((bits & 0x007FFFFF) + sqrt_half) - 1.f;
   const VF z = f * f;
-  VF y = horner(f, 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
-                -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f);
+  VF y = horner(f, 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
+                2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f);
   y = y * f * z;
   y = fma(n, splat(kLn2Low), y);
   y = fma(z, splat(-0.5f), y);

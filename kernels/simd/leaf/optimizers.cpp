@@ -1,12 +1,12 @@
 // The update rules of the optimizers, one pass over a tensor and its moments.
-#include "kernels/simd/leaf/parts.h"
 #include "kernels/common/vec.h"
+#include "kernels/simd/leaf/parts.h"
 
 namespace forger::simd::FORGER_ISA {
 namespace {
 
-void adam(const float* p, const float* m, const float* v, const float* g, float* p_out, float* m_out,
-          float* v_out, int64_t n, const AdamStep& step) {
+void adam(const float* p, const float* m, const float* v, const float* g, float* p_out, float* m_out, float* v_out, int64_t n,
+          const AdamStep& step) {
   const VF lr = splat(step.lr_t), beta1 = splat(step.beta1), beta2 = splat(step.beta2), eps = splat(step.eps);
   const VF rest1 = splat(step.rest1), rest2 = splat(step.rest2);
   for_lanes(
@@ -21,13 +21,11 @@ void adam(const float* p, const float* m, const float* v, const float* g, float*
       });
 }
 
-void sgd(const float* p, const float* v, const float* g, float* p_out, float* v_out, int64_t n, float lr,
-         float momentum) {
+void sgd(const float* p, const float* v, const float* g, float* p_out, float* v_out, int64_t n, float lr, float momentum) {
   if (v == nullptr) {
     for_lanes(
-        n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-          store(p_out + i, load(p + i, count) - lr * load(g + i, count), count);
-        });
+        n, [&](int64_t i, int64_t count)
+               __attribute__((always_inline)) { store(p_out + i, load(p + i, count) - lr * load(g + i, count), count); });
     return;
   }
   for_lanes(
@@ -39,8 +37,8 @@ void sgd(const float* p, const float* v, const float* g, float* p_out, float* v_
       });
 }
 
-void rmsprop(const float* p, const float* r, const float* g, float* p_out, float* r_out, int64_t n, float lr,
-             float rho, float rest, float eps) {
+void rmsprop(const float* p, const float* r, const float* g, float* p_out, float* r_out, int64_t n, float lr, float rho,
+             float rest, float eps) {
   for_lanes(
       n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
         const VF gradient = load(g + i, count);
