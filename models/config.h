@@ -13,12 +13,12 @@ using OptionValue = std::variant<int64_t, double, std::string>;
 
 /// One option: its type is the type of its default.
 struct Option {
-  std::string name;   // "n-critic"
-  OptionValue value;  // default
-  std::string help;
-  double low = 0, high = 0;           // numbers: smallest and largest allowed
-  std::vector<std::string> choices;   // text: allowed values; empty: any
-  bool may_change_on_resume = false;  // does not change what is computed, or only for how long
+  std::string name = {};   // "n-critic"
+  OptionValue value = {};  // default
+  std::string help = {};
+  double low = 0, high = 0;               // numbers: smallest and largest allowed
+  std::vector<std::string> choices = {};  // text: allowed values; empty: any
+  bool may_change_on_resume = false;      // does not change what is computed, or only for how long
 };
 
 class Config {

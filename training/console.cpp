@@ -33,15 +33,15 @@ void Console::line(const std::string& text) {
   }
 }
 
-void Console::progress(int64_t done, int64_t total, double images_per_second) {
+void Console::progress(int64_t done, int64_t total, double images_per_second, double seconds_left) {
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
   if (bar_ && now - last_bar_ < std::chrono::milliseconds(100)) return;
   last_bar_ = now;
   constexpr int64_t kWidth = 30;
   const auto filled = static_cast<size_t>(kWidth * done / total);
-  fmt::print("\r\033[K  [{}{}] {}/{}  {:.0f} images/s", std::string(filled, '#'), std::string(kWidth - filled, '.'), done, total,
-             images_per_second);
+  fmt::print("\r\033[K  [{}{}] {}/{}  {:.0f} images/s, {} left", std::string(filled, '#'), std::string(kWidth - filled, '.'), done,
+             total, images_per_second, format_duration(seconds_left));
   std::fflush(stdout);
   bar_ = true;
 }

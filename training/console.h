@@ -18,7 +18,7 @@ class Console {
   /// Prints a line (or several) and appends it to the log.
   void line(const std::string& text);
   /// Redraws the bar, at most ten times a second; nothing on a pipe.
-  void progress(int64_t done, int64_t total, double images_per_second);
+  void progress(int64_t done, int64_t total, double images_per_second, double seconds_left);
 
  private:
   void clear_bar();

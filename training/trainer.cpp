@@ -80,7 +80,7 @@ class Trainer {
       if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss))
         explain_divergence(step, fmt::format("D's loss is {:.4g}, G's {:.4g}", result.d_loss, result.g_loss));
       if (step % config_.integer("log-every") == 0 || step + 1 == steps_) log(step, result);
-      console_.progress(step + 1, steps_, throughput());
+      show_progress(step + 1);
       if ((step + 1) % config_.integer("sample-every") == 0 || step + 1 == steps_) draw(step + 1);
       interrupted = InterruptGuard::requested();
       if ((step + 1) % config_.integer("checkpoint-every") == 0 || step + 1 == steps_ || interrupted) save(step + 1);
@@ -105,9 +105,17 @@ class Trainer {
     pictures_.write_reals(directory_.file("reals.png"));
     // A resumed run draws again what it dropped from metrics.jsonl with all that followed its checkpoint.
     if (first_step_ % config_.integer("sample-every") == 0) draw(first_step_);
-    line_start_ = Clock::now();
+    start_ = line_start_ = Clock::now();
   }
 
+  /// The bar shows the mean since this process began, which does not jump when a line is printed.
+  void show_progress(int64_t done) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    const double per_step = seconds / static_cast<double>(done - first_step_);
+    console_.progress(done, steps_, static_cast<double>(config_.integer("batch")) / per_step, per_step * static_cast<double>(steps_ - done));
+  }
+
+  /// Images per second since the last line.
   double throughput() const {
     const double seconds = std::chrono::duration<double>(Clock::now() - line_start_).count();
     return seconds > 0 ? static_cast<double>(steps_since_line_ * config_.integer("batch")) / seconds : 0;
@@ -198,7 +206,7 @@ class Trainer {
   PictureBook pictures_;
   Snapshot snapshot_;
   int64_t steps_since_line_ = 0;
-  Clock::time_point line_start_{};
+  Clock::time_point start_{}, line_start_{};
 };
 
 }  // namespace

@@ -35,7 +35,7 @@ struct IndexDraw {
   int64_t count = 1, population = 1;
   bool replacement = true;
   int64_t draw = 0, draws_per_step = 1;
-  std::string stream;  // draws of one name walk through the same permutations; empty: a stream of its own
+  std::string stream = {};  // draws of one name walk through the same permutations; empty: a stream of its own
 };
 Value random_indices(Value seed, Value step, const IndexDraw& draw);
 

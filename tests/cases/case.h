@@ -22,9 +22,9 @@ struct CaseInput {
 struct Case {
   std::string op;
   std::string name;  // "k4 s2 odd padding"
-  std::vector<CaseInput> inputs;
+  std::vector<CaseInput> inputs = {};
   /// Builds the op on its inputs; the last node added is the one under test.
-  std::function<void(std::span<const Value>)> build;
+  std::function<void(std::span<const Value>)> build = {};
   /// Only sums and products: on small integers every provider must be exact.
   bool exact_on_integers = false;
   /// Smooth at these inputs: derivatives of first and second order are checked against differences.

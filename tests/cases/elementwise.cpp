@@ -46,7 +46,7 @@ bool exact(ScalarOp op) {
 void add_elementwise_cases(std::vector<Case>& cases) {
   for (int i = 0; i < kNumScalarOps; ++i) {
     const auto op = static_cast<ScalarOp>(i);
-    for (const Shape shape : {Shape{3, 7, 5, 3}, Shape{1}, Shape{20011}}) {
+    for (const Shape& shape : {Shape{3, 7, 5, 3}, Shape{1}, Shape{20011}}) {
       std::vector<CaseInput> inputs{domain(op, shape)};
       if (is_binary(op))
         inputs.push_back(op == ScalarOp::div ? CaseInput{shape, CaseInput::Kind::real, 0.5, 3} : domain(op, shape));
@@ -61,7 +61,7 @@ void add_elementwise_cases(std::vector<Case>& cases) {
   // out = tanh((x - mean) * scale + x), with one operand per channel and a scalar.
   const ElementwiseTape tape{
       3, {{ScalarOp::sub, 0, 1, 0}, {ScalarOp::mul, 3, 2, 0}, {ScalarOp::add, 4, 0, 0}, {ScalarOp::tanh, 5, 5, 0}}};
-  for (const Shape shape : {Shape{4, 6, 6, 33}, Shape{2, 5}}) {
+  for (const Shape& shape : {Shape{4, 6, 6, 33}, Shape{2, 5}}) {
     cases.push_back({.op = "fused_elementwise",
                      .name = to_string(shape),
                      .inputs = {{shape}, {{shape.back()}}, {{}}},

@@ -22,7 +22,7 @@ void add_linear_cases(std::vector<Case>& cases) {
       }
     }
   }
-  for (const Shape shape : {Shape{2, 5, 5, 7}, Shape{33, 65}, Shape{1, 1}}) {
+  for (const Shape& shape : {Shape{2, 5, 5, 7}, Shape{33, 65}, Shape{1, 1}}) {
     cases.push_back({.op = "bias_add",
                      .name = to_string(shape),
                      .inputs = {{shape}, {{shape.back()}}},

@@ -4,7 +4,7 @@
 namespace forger {
 
 void add_loss_cases(std::vector<Case>& cases) {
-  for (const Shape shape : {Shape{32, 1}, Shape{1, 1}, Shape{5, 7}}) {
+  for (const Shape& shape : {Shape{32, 1}, Shape{1, 1}, Shape{5, 7}}) {
     cases.push_back({.op = "bce_with_logits",
                      .name = to_string(shape),
                      .inputs = {{shape, CaseInput::Kind::real, -9, 9}, {shape, CaseInput::Kind::real, -0.1, 1.1}},

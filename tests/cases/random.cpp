@@ -5,7 +5,7 @@ namespace forger {
 
 void add_random_cases(std::vector<Case>& cases) {
   const CaseInput seed{{}, CaseInput::Kind::seed}, step{{}, CaseInput::Kind::step};
-  for (const Shape shape : {Shape{32, 100}, Shape{1}, Shape{7, 9, 11}, Shape{40013}}) {
+  for (const Shape& shape : {Shape{32, 100}, Shape{1}, Shape{7, 9, 11}, Shape{40013}}) {
     cases.push_back({.op = "random_uniform",
                      .name = to_string(shape),
                      .inputs = {seed, step},

@@ -14,7 +14,7 @@ void add_shape_cases(std::vector<Case>& cases) {
   add("broadcast_to", "inner axis", {{{3, 1}}}, [](auto v) { broadcast_to(v[0], {2, 3, 4}); });
   add("broadcast_to", "scalar", {{{}}}, [](auto v) { broadcast_to(v[0], {7}); });
   const Shape x{4, 5, 6, 7};
-  for (const std::vector<int64_t> axes : {std::vector<int64_t>{0, 1, 2}, {0, 1, 2, 3}, {3}, {1, 2}, {2, 3}, {0}}) {
+  for (const std::vector<int64_t>& axes : {std::vector<int64_t>{0, 1, 2}, {0, 1, 2, 3}, {3}, {1, 2}, {2, 3}, {0}}) {
     add("reduce_sum", "axes " + to_string(axes), {{x}}, [axes](auto v) { reduce_sum(v[0], axes); });
   }
   add("reduce_sum", "long column", {{{5000, 3}}}, [](auto v) { reduce_sum(v[0], {0}); });

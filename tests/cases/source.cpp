@@ -20,7 +20,7 @@ void add_source_cases(std::vector<Case>& cases) {
                          v[0].graph().input("x", {DType::u8, {3}});
                        },
                    .check_gradients = false});
-  for (const Shape shape : {Shape{}, Shape{3, 5}}) {
+  for (const Shape& shape : {Shape{}, Shape{3, 5}}) {
     cases.push_back({.op = "fill",
                      .name = to_string(shape),
                      .inputs = {},
