@@ -78,7 +78,7 @@ TEST_CASE("a whole checkpoint survives a failed attempt to write it again") {
   CHECK(w.text("r/" + checkpoint_name(8)) == before);
 }
 
-TEST_CASE("a disk that fills up stops the run with a clear line; with room again it goes on") {
+TEST_CASE("a disk that fills up stops the run with a clear line, with room again it goes on") {
   Workplace w;
   const SmallDisk disk(w / "disk", "200k");
   if (!disk.mounted()) {

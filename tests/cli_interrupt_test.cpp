@@ -166,8 +166,8 @@ TEST_CASE("a run directory in use is refused, and free again when its process en
 TEST_CASE("a run that diverges exits with 3, names step and node, and saves nothing that is not finite") {
   Workplace w;
   put_images(w / "data", 8);
-  for (const char* flags :
-       {"gaussians4 --batch 8 --steps 200", "mlp --batch 2 --steps 50 --data data", "gaussians4 --batch 8 --steps 4"}) {
+  for (const char* flags : {"gaussians4 --batch 8 --steps 200 --loss minimax", "mlp --batch 2 --steps 50 --data data",
+                            "gaussians4 --batch 8 --steps 3 --loss minimax"}) {
     INFO(flags);
     const auto outcome =
         w.run("train " + std::string(flags) + " --optimizer sgd --g-lr 100 --d-lr 100 --checkpoint-every 1 --keep 999 --out r");

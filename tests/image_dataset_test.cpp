@@ -60,7 +60,7 @@ TEST_CASE("mnist: both splits, their sizes and what is in them") {
   CHECK(static_cast<double>(sum) / 255 / static_cast<double>(train.pixels.size()) == doctest::Approx(0.1307).epsilon(1e-3));
 }
 
-TEST_CASE("mnist: plain, gzip and dotted names; counts must agree") {
+TEST_CASE("mnist: plain, gzip and dotted names, counts must agree") {
   const TemporaryFolder folder;
   put_set(folder, "train", 4, 4);
   CHECK(load_mnist(folder.path(), Split::train).count == 4);

@@ -66,3 +66,17 @@ TEST_CASE("includes run one way through the layers") {
   }
   CHECK(files > 100);
 }
+
+TEST_CASE("test names have no semicolon, at which ctest would cut them and run nothing") {
+  int names = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(FORGER_SOURCE_DIR) / "tests")) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::ifstream in(entry.path());
+    for (std::string line; std::getline(in, line);) {
+      if (line.rfind("TEST_CASE(", 0) != 0) continue;
+      ++names;
+      CHECK_MESSAGE(line.find(';') == std::string::npos, entry.path().string() << ": " << line);
+    }
+  }
+  CHECK(names > 100);
+}

@@ -71,7 +71,7 @@ TEST_CASE("mixture: pattern1010 stays in its intervals and fills them") {
   }
 }
 
-TEST_CASE("mixture: one seed, one set; a longer run begins with the shorter") {
+TEST_CASE("mixture: one seed, one set, a longer run begins with the shorter") {
   const auto a = sample(ring8(), 100, 1), b = sample(ring8(), 1000, 1), c = sample(ring8(), 100, 2);
   CHECK(std::equal(a.begin(), a.end(), b.begin()));
   CHECK(a != c);

@@ -221,7 +221,7 @@ TEST_CASE("simd batch norm: the same bits on any number of threads") {
   }
 }
 
-TEST_CASE("simd batch norm: NaN spoils its channel and no other; empty sizes are refused") {
+TEST_CASE("simd batch norm: NaN spoils its channel and no other, empty sizes are refused") {
   Data d(1003, 20);
   d.x[1002 * 20 + 5] = kNaN;
   d.x[3 * 20 + 6] = kInf;

@@ -33,7 +33,7 @@ TEST_CASE("simd gather: rows of bytes and floats, every size, exact") {
   });
 }
 
-TEST_CASE("simd gather: black and white are -1 and 1; an index outside the data is refused") {
+TEST_CASE("simd gather: black and white are -1 and 1, an index outside the data is refused") {
   const std::vector<uint8_t> bytes = {0, 255};
   const std::vector<int32_t> indices = {0, 1}, beyond = {0, 2}, negative = {-1, 0};
   std::vector<float> out(2);

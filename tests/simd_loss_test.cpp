@@ -61,7 +61,7 @@ TEST_CASE("simd loss: confident logits neither overflow nor lose their gradient"
   });
 }
 
-TEST_CASE("simd loss: NaN reaches the loss and its own gradient; in place; any number of threads") {
+TEST_CASE("simd loss: NaN reaches the loss and its own gradient, in place, any number of threads") {
   const int64_t n = 100003;
   auto x = reals(n, 1, -5, 5);
   const auto t = reals(n, 2, 0, 1);

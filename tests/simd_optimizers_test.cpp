@@ -105,7 +105,7 @@ TEST_CASE("simd optimizers: SGD with and without momentum") {
   });
 }
 
-TEST_CASE("simd optimizers: RMSProp as in Keras 2; NaN in a gradient reaches the parameter") {
+TEST_CASE("simd optimizers: RMSProp as in Keras 2, NaN in a gradient reaches the parameter") {
   const float lr = 1e-3f, rho = 0.9f, eps = 0.01f;
   auto p = tensors(10, -1, 1), r = tensors(20, 0, 1), g = tensors(30, -1, 1);
   g[4].data()[40000] = kNaN;

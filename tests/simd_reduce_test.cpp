@@ -92,7 +92,7 @@ TEST_CASE("simd sums: the same bits on any number of threads") {
   });
 }
 
-TEST_CASE("simd sums: NaN and infinity reach their sum and no other; nothing sums to zero") {
+TEST_CASE("simd sums: NaN and infinity reach their sum and no other, nothing sums to zero") {
   const int64_t rows = 1000, cols = 20;
   auto x = reals(rows * cols, 7);
   x[777 * cols + 3] = kNaN;
