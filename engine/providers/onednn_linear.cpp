@@ -12,11 +12,6 @@
 namespace forger {
 namespace {
 
-std::optional<std::string> needs_f32(const NodeView& v) {
-  if (v.real() == DType::f32) return std::nullopt;
-  return std::string("real numbers are ") + name_of(v.real()) + ", expected f32";
-}
-
 /// A kernel declines what is not f32, then what its own supports() declines.
 template <std::optional<std::string> (*Supports)(const Conv2dShape&)>
 std::optional<std::string> declines(const NodeView& v) {

@@ -15,14 +15,9 @@
 namespace forger {
 namespace {
 
-std::optional<std::string> needs_f32(const NodeView& v) {
-  if (v.real() == DType::f32) return std::nullopt;
-  return std::string("real numbers are ") + name_of(v.real()) + ", expected f32";
-}
-
 std::optional<std::string> declines_elementwise(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
-  if (!simd::supports_tape(tape_of(v))) return "the tape is too long";
+  if (v.num_inputs() > kMaxTapeOperands || !simd::supports_tape(tape_of(v))) return "the tape is too long";
   return std::nullopt;
 }
 
