@@ -4,8 +4,20 @@
 
 namespace forger {
 
+const char* name_of(Precision precision) {
+  constexpr const char* kNames[] = {"fp32", "tf32", "bf16"};
+  return kNames[static_cast<int>(precision)];
+}
+
+Precision parse_precision(const std::string& name) {
+  for (const Precision p : {Precision::fp32, Precision::tf32, Precision::bf16}) {
+    if (name == name_of(p)) return p;
+  }
+  fail<ConfigError>("--precision: '{}' is not one of fp32, tf32, bf16", name);
+}
+
 std::span<const Provider* const> all_providers() {
-  static const Provider* const providers[] = {&onednn_provider(), &reference_provider()};
+  static const Provider* const providers[] = {&onednn_provider(), &reference_provider(), &emulated::provider()};
   return providers;
 }
 
@@ -33,7 +45,10 @@ Choice choose_kernel(const NodeView& node, std::span<const Provider* const> prov
   for (const Provider* provider : providers) {
     for (const Kernel& kernel : provider->kernels) {
       if (kernel.op != node.node().op->name) continue;
-      const auto reason = kernel.declines(node);
+      auto reason = kernel.declines(node);
+      if (kernel.precision && *kernel.precision != node.target().precision) {
+        reason = fmt::format("is for --precision {}", name_of(*kernel.precision));
+      }
       if (!reason) {
         choice.provider = provider;
         choice.kernel = &kernel;

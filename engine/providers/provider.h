@@ -10,13 +10,30 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "kernels/cuda/stream.h"
 
 namespace forger {
+
+/// Arithmetic of matrix products and convolutions; everything else is f32 in all three.
+enum class Precision : uint8_t {
+  fp32,
+  tf32,  // operands rounded to 10 mantissa bits, products and sums in f32
+  bf16,  // operands rounded to 7 mantissa bits, products and sums in f32; weights and values stay f32
+};
+const char* name_of(Precision precision);  // "fp32", ...
+/// Throws ConfigError for any other name.
+Precision parse_precision(const std::string& name);
+
+/// What kernels are chosen and made ready for.
+struct Target {
+  Precision precision = Precision::fp32;
+  int multiprocessors = 132;  // of the GPU; an H200's where none is present
+};
 
 /// A node with its types, as kernels see it.
 class NodeView {
  public:
-  NodeView(const Graph& graph, const Node& node) : graph_(graph), node_(node) {}
+  NodeView(const Graph& graph, const Node& node, const Target& target = {}) : graph_(graph), node_(node), target_(target) {}
   const Node& node() const { return node_; }
   const Attributes& attributes() const { return node_.attributes; }
   size_t num_inputs() const { return node_.inputs.size(); }
@@ -24,16 +41,19 @@ class NodeView {
   const TensorType& input(size_t i) const { return graph_.type(node_.inputs[i]); }
   const TensorType& output(size_t i) const { return graph_.type(node_.outputs[i]); }
   DType real() const { return graph_.real(); }
+  const Target& target() const { return target_; }
 
  private:
   const Graph& graph_;
   const Node& node_;
+  Target target_;
 };
 
-/// Where a kernel reads and writes. Pointers are aligned to 64 bytes.
+/// Where a kernel reads and writes. Pointers are aligned to 64 bytes; a GPU's kernels are only queued on the stream.
 struct KernelArgs {
   std::span<void*const> inputs, outputs;
   void* workspace;
+  Stream stream = nullptr;
 
   template <class T>
   const T* in(size_t i) const {
@@ -55,6 +75,8 @@ struct PreparedKernel {
 struct Accuracy {
   double factor = 2;              // error at most this many times that of plain float32 loops
   bool exact_on_integers = true;  // sums of products of small integers are exact
+  /// To what the first two inputs are rounded before anything else: the bound then holds for the rounded inputs.
+  Precision operands = Precision::fp32;
 };
 
 struct Kernel {
@@ -64,6 +86,8 @@ struct Kernel {
   std::optional<std::string> (*declines)(const NodeView&);
   PreparedKernel (*prepare)(const NodeView&);
   Accuracy accuracy = {};
+  /// Runs only where the target asks for this precision; none: in all.
+  std::optional<Precision> precision = std::nullopt;
 };
 
 struct Provider {
@@ -76,7 +100,16 @@ const Provider& reference_provider();
 /// oneDNN, direct, Winograd and vectorised kernels, f32 only.
 const Provider& onednn_provider();
 
-/// All providers in the order in which `forger verify` lists them.
+/// The hand-written CUDA kernels run on the CPU, thread by thread: for tests, and for `explain` where there is no GPU.
+namespace emulated {
+const Provider& provider();
+}
+/// The same on the GPU. Only in builds with the CUDA toolkit.
+namespace cuda {
+const Provider& provider();
+}
+
+/// All providers whose kernels this process can run on the host, in the order in which `forger verify` lists them.
 std::span<const Provider* const> all_providers();
 /// Looks providers up by name: "onednn,reference". Throws ConfigError that lists the known names.
 std::vector<const Provider*> parse_providers(const std::string& names);

@@ -63,8 +63,9 @@ struct Verdict {
 /// Runs every kernel of `provider` that supports the case's node, alone, on NaN-filled outputs between guard zones, and
 /// compares with the reference in double. On reals the error may be as many times that of plain float32 loops as the
 /// kernel promises (Accuracy: 2 unless stated), plus atol; on integers it must be zero, unless the kernel does not
-/// promise that. Outputs that are not finite or are suspiciously all zero fail.
-std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill);
+/// promise that. Outputs that are not finite or are suspiciously all zero fail. Kernels that round their operands are
+/// compared with the reference on rounded operands. `stream` reaches the kernels: an emulated one finds its options there.
+std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, Stream stream = nullptr);
 
 /// The largest deviation of gradients() from central differences, relative to 1 + |derivative|, in double.
 double gradient_error(const Case& c);

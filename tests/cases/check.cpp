@@ -11,7 +11,7 @@ namespace forger {
 namespace {
 
 constexpr size_t kGuardBytes = 256;
-constexpr std::byte kGuard{0xA5};
+constexpr std::byte kGuard{0xFF};  // as a float NaN: what is read there spoils the result
 
 /// `values` in the layout of `type`.
 std::vector<std::byte> encode(const std::vector<double>& values, DType dtype) {
@@ -102,7 +102,8 @@ struct KernelRun {
 };
 
 /// Runs one kernel on the last node of the graph.
-KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector<std::vector<double>>& inputs) {
+KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector<std::vector<double>>& inputs,
+                     Stream stream = nullptr) {
   const Node& node = graph.nodes().back();
   const NodeView view(graph, node);
   std::map<ValueId, std::unique_ptr<Guarded>> memory;
@@ -125,7 +126,7 @@ KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector
   std::vector<void*> in, out;
   for (ValueId id : node.inputs) in.push_back(memory.at(id)->data());
   for (ValueId id : node.outputs) out.push_back(memory.at(id)->data());
-  prepared.run({in, out, workspace.data()});
+  prepared.run({in, out, workspace.data(), stream});
 
   KernelRun run;
   for (const auto& [id, block] : memory) {
@@ -210,7 +211,26 @@ Graph build_case(const Case& c, DType real) {
   return graph;
 }
 
-std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill) {
+namespace {
+
+/// The nearest number that the precision holds: ties away from zero for TF32 (cvt.rna), to even for BF16 (cvt.rn).
+double rounded(double value, Precision precision) {
+  if (precision == Precision::fp32 || value == 0) return value;
+  const int bits = precision == Precision::tf32 ? 11 : 8;  // of the mantissa, with the leading one
+  const double unit = std::ldexp(1.0, std::ilogb(value) + 1 - bits);
+  return unit * (precision == Precision::tf32 ? std::round(value / unit) : std::nearbyint(value / unit));
+}
+
+std::vector<std::vector<double>> rounded(std::vector<std::vector<double>> inputs, Precision precision) {
+  for (size_t i = 0; i < std::min<size_t>(inputs.size(), 2); ++i) {
+    for (double& v : inputs[i]) v = rounded(v, precision);
+  }
+  return inputs;
+}
+
+}  // namespace
+
+std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, Stream stream) {
   auto inputs = make_inputs(c, fill);
   if (inputs.empty()) inputs.push_back({0.0});
   const Graph exact = build_case(c, DType::f64), plain = build_case(c, DType::f32);
@@ -220,14 +240,22 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
   for (ValueId id : node.inputs) {
     if (plain.producer(id).op->name != "input") return {};  // several nodes: a case for gradients alone
   }
-  const auto truth = run_kernel(exact, reference_kernel(NodeView(exact, exact.nodes().back())), inputs).outputs;
-  const auto loops = run_kernel(plain, reference_kernel(view), inputs).outputs;
+  const auto truth_for = [&](Precision operands) {
+    return run_kernel(exact, reference_kernel(NodeView(exact, exact.nodes().back())), rounded(inputs, operands)).outputs;
+  };
+  const auto loops_for = [&](Precision operands) {
+    return run_kernel(plain, reference_kernel(view), rounded(inputs, operands)).outputs;
+  };
+  std::map<Precision, std::pair<decltype(truth_for({})), decltype(loops_for({}))>> references;
 
   std::vector<Verdict> verdicts;
   for (const Kernel& kernel : provider.kernels) {
     if (kernel.op != node.op->name || kernel.declines(view)) continue;
     if (fill == Fill::integers && !kernel.accuracy.exact_on_integers) continue;
-    const KernelRun run = run_kernel(plain, kernel, inputs);
+    const Precision operands = kernel.accuracy.operands;
+    if (!references.contains(operands)) references[operands] = {truth_for(operands), loops_for(operands)};
+    const auto& [truth, loops] = references[operands];
+    const KernelRun run = run_kernel(plain, kernel, inputs, stream);
     Verdict v{std::string(provider.name), std::string(kernel.name), 0, 0, run.problem};
     double worst = -1;
     for (size_t o = 0; o < truth.size(); ++o) {

@@ -1,0 +1,23 @@
+// The provider of the hand-written CUDA kernels, f32 only: within an op the best kernel comes first.
+#include "engine/providers/cuda_tables.h"
+
+namespace forger::FORGER_DEVICE {
+
+std::optional<std::string> needs_f32(const NodeView& node) {
+  if (node.real() == DType::f32) return std::nullopt;
+  return std::string("real numbers are ") + name_of(node.real()) + ", expected f32";
+}
+
+const Provider& provider() {
+  static const std::vector<Kernel> kernels = [] {
+    std::vector<Kernel> table = gemm_kernels();
+    for (const auto& more : {pointwise_kernels(), training_kernels()}) table.insert(table.end(), more.begin(), more.end());
+    return table;
+  }();
+#define FORGER_NAME_OF(device) #device
+#define FORGER_EXPANDED_NAME_OF(device) FORGER_NAME_OF(device)
+  static const Provider provider{FORGER_EXPANDED_NAME_OF(FORGER_DEVICE), kernels};
+  return provider;
+}
+
+}  // namespace forger::FORGER_DEVICE
