@@ -67,6 +67,9 @@ struct Verdict {
 /// compared with the reference on rounded operands. `stream` reaches the kernels: an emulated one finds its options there.
 std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, Stream stream = nullptr);
 
+/// What one kernel makes of a case's inputs, output by output. Throws Error if it wrote where it may not.
+std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, Fill fill, Stream stream = nullptr);
+
 /// The largest deviation of gradients() from central differences, relative to 1 + |derivative|, in double.
 double gradient_error(const Case& c);
 /// The same for the gradient of a random projection of the gradient.

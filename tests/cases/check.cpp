@@ -1,3 +1,5 @@
+#include <sanitizer/asan_interface.h>
+
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -76,14 +78,20 @@ std::vector<double> decode(const void* data, const TensorType& type) {
   return values;
 }
 
-/// Memory for one tensor with guard zones around it.
+/// Memory for one tensor with guard zones around it, which AddressSanitizer lets nobody touch.
 class Guarded {
  public:
   explicit Guarded(size_t bytes) : bytes_(bytes), buffer_(host_device(), bytes + 2 * kGuardBytes) {
     std::memset(buffer_.data(), static_cast<int>(kGuard), bytes + 2 * kGuardBytes);
+    ASAN_POISON_MEMORY_REGION(buffer_.data(), kGuardBytes);
+    ASAN_POISON_MEMORY_REGION(data() + bytes, kGuardBytes);
   }
-  void* data() { return static_cast<std::byte*>(buffer_.data()) + kGuardBytes; }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() { ASAN_UNPOISON_MEMORY_REGION(buffer_.data(), bytes_ + 2 * kGuardBytes); }
+  std::byte* data() const { return static_cast<std::byte*>(buffer_.data()) + kGuardBytes; }
   bool intact() const {
+    ASAN_UNPOISON_MEMORY_REGION(buffer_.data(), bytes_ + 2 * kGuardBytes);
     const auto* begin = static_cast<const std::byte*>(buffer_.data());
     for (size_t i = 0; i < kGuardBytes; ++i) {
       if (begin[i] != kGuard || begin[kGuardBytes + bytes_ + i] != kGuard) return false;
@@ -283,6 +291,14 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
     verdicts.push_back(std::move(v));
   }
   return verdicts;
+}
+
+std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, Fill fill, Stream stream) {
+  auto inputs = make_inputs(c, fill);
+  if (inputs.empty()) inputs.push_back({0.0});
+  KernelRun run = run_kernel(build_case(c, DType::f32), kernel, inputs, stream);
+  if (!run.problem.empty()) fail<Error>("{} {}: {}", c.op, c.name, run.problem);
+  return std::move(run.outputs);
 }
 
 const std::vector<Case>& all_cases() {
