@@ -14,9 +14,7 @@ const Provider& provider() {
     for (const auto& more : {pointwise_kernels(), training_kernels()}) table.insert(table.end(), more.begin(), more.end());
     return table;
   }();
-#define FORGER_NAME_OF(device) #device
-#define FORGER_EXPANDED_NAME_OF(device) FORGER_NAME_OF(device)
-  static const Provider provider{FORGER_EXPANDED_NAME_OF(FORGER_DEVICE), kernels};
+  static const Provider provider{FORGER_DEVICE_NAME, kernels, std::string_view(FORGER_DEVICE_NAME) == "cuda"};
   return provider;
 }
 

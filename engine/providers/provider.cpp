@@ -17,8 +17,17 @@ Precision parse_precision(const std::string& name) {
 }
 
 std::span<const Provider* const> all_providers() {
-  static const Provider* const providers[] = {&onednn_provider(), &reference_provider(), &emulated::provider()};
+  static const Provider* const providers[] = {&onednn_provider(), &reference_provider(), &emulated::provider(),
+                                              &cuda::provider()};
   return providers;
+}
+
+std::string provider_names(bool on_gpu) {
+  std::string names;
+  for (const Provider* p : all_providers()) {
+    if (p->on_gpu == on_gpu) names += (names.empty() ? "" : ", ") + std::string(p->name);
+  }
+  return names;
 }
 
 std::vector<const Provider*> parse_providers(const std::string& names) {

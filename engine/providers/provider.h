@@ -93,6 +93,7 @@ struct Kernel {
 struct Provider {
   std::string_view name;
   std::span<const Kernel> kernels;
+  bool on_gpu = false;
 };
 
 /// Plain loops in the graph's own real type: the oracle. Has a kernel for every op.
@@ -104,13 +105,15 @@ const Provider& onednn_provider();
 namespace emulated {
 const Provider& provider();
 }
-/// The same on the GPU. Only in builds with the CUDA toolkit.
+/// The same on the GPU; in a build without the CUDA toolkit the table is there, and its kernels cannot run.
 namespace cuda {
 const Provider& provider();
 }
 
-/// All providers whose kernels this process can run on the host, in the order in which `forger verify` lists them.
+/// All providers, best first for each place.
 std::span<const Provider* const> all_providers();
+/// "onednn, reference, emulated": those that run there.
+std::string provider_names(bool on_gpu);
 /// Looks providers up by name: "onednn,reference". Throws ConfigError that lists the known names.
 std::vector<const Provider*> parse_providers(const std::string& names);
 
