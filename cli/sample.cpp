@@ -110,7 +110,7 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
   CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")->check(check_seed);
-  command->add_option("--device", a->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
   command->callback([&action, a, seed] {
     action = [a, seed] {

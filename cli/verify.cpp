@@ -72,12 +72,13 @@ Verdict gradient_verdict(const std::string& name, double error, double bound) {
 int verify_all(const VerifyArguments& arguments) {
   if (!arguments.op.empty()) check_op(arguments.op);
   const Backend backend = open_backend({.device = arguments.device});
-  const bool gpu = backend.device->is_asynchronous();
+  const bool host = arguments.device == "cpu";  // with the emulator: all that needs no GPU
   Report report(arguments.format == "json");
   for (const Case& c : all_cases()) {
     if (!arguments.op.empty() && c.op != arguments.op) continue;
     for (const Provider* provider : all_providers()) {
-      if (provider->on_gpu != gpu) continue;
+      const bool here = provider->place == backend.place || (host && provider->place == Provider::Place::emulator);
+      if (!here) continue;
       for (const Fill fill : {Fill::reals, Fill::integers}) {
         if (fill == Fill::integers && !c.exact_on_integers) continue;
         for (const Verdict& v : check_case(c, *provider, fill, {.device = backend.device.get(), .target = backend.target})) {
@@ -85,7 +86,7 @@ int verify_all(const VerifyArguments& arguments) {
         }
       }
     }
-    if (arguments.kernels_only || !c.check_gradients || gpu) continue;  // gradients are the graph's: no device changes them
+    if (arguments.kernels_only || !c.check_gradients || !host) continue;  // gradients are the graph's: no device changes them
     report.row(c, "", gradient_verdict("gradient", gradient_error(c), kGradientBound));
     report.row(c, "", gradient_verdict("second gradient", second_gradient_error(c), kSecondGradientBound));
   }
@@ -99,7 +100,8 @@ void add_verify(CLI::App& app, Action& action) {
       app.add_subcommand("verify", "check every kernel against the reference, every gradient against differences");
   auto a = std::make_shared<VerifyArguments>();
   command->add_option("--op", a->op, "check this op alone");
-  command->add_option("--device", a->device, "cpu (CUDA kernels are emulated), cuda or cuda:N")->capture_default_str();
+  command->add_option("--device", a->device, "cpu (the CUDA kernels are emulated, too), emulated, cuda or cuda:N")
+      ->capture_default_str();
   command->add_flag("--kernels-only", a->kernels_only, "leave out the gradients");
   command->add_option("--format", a->format, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
   command->callback([&action, a] { action = [a] { return verify_all(*a); }; });

@@ -14,7 +14,8 @@ const Provider& provider() {
     for (const auto& more : {pointwise_kernels(), training_kernels()}) table.insert(table.end(), more.begin(), more.end());
     return table;
   }();
-  static const Provider provider{FORGER_DEVICE_NAME, kernels, std::string_view(FORGER_DEVICE_NAME) == "cuda"};
+  constexpr std::string_view kName = FORGER_DEVICE_NAME;
+  static const Provider provider{kName, kernels, kName == "cuda" ? Provider::Place::gpu : Provider::Place::emulator};
   return provider;
 }
 

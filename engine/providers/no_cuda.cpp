@@ -4,7 +4,7 @@
 namespace forger::cuda {
 
 const Provider& provider() {
-  static const Provider provider{"cuda", emulated::provider().kernels, true};
+  static const Provider provider{"cuda", emulated::provider().kernels, Provider::Place::gpu};
   return provider;
 }
 

@@ -22,10 +22,15 @@ std::span<const Provider* const> all_providers() {
   return providers;
 }
 
-std::string provider_names(bool on_gpu) {
+const char* name_of(Provider::Place place) {
+  constexpr const char* kNames[] = {"a CPU", "the emulator", "a GPU"};
+  return kNames[static_cast<int>(place)];
+}
+
+std::string provider_names(Provider::Place place) {
   std::string names;
   for (const Provider* p : all_providers()) {
-    if (p->on_gpu == on_gpu) names += (names.empty() ? "" : ", ") + std::string(p->name);
+    if (p->place == place) names += (names.empty() ? "" : ", ") + std::string(p->name);
   }
   return names;
 }

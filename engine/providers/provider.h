@@ -93,8 +93,9 @@ struct Kernel {
 struct Provider {
   std::string_view name;
   std::span<const Kernel> kernels;
-  bool on_gpu = false;
+  enum class Place : uint8_t { cpu, emulator, gpu } place = Place::cpu;  // on what device its kernels run
 };
+const char* name_of(Provider::Place place);  // "a CPU", "the emulator", "a GPU"
 
 /// Plain loops in the graph's own real type: the oracle. Has a kernel for every op.
 const Provider& reference_provider();
@@ -112,8 +113,8 @@ const Provider& provider();
 
 /// All providers, best first for each place.
 std::span<const Provider* const> all_providers();
-/// "onednn, reference, emulated": those that run there.
-std::string provider_names(bool on_gpu);
+/// "onednn, reference": those that run there.
+std::string provider_names(Provider::Place place);
 /// Looks providers up by name: "onednn,reference". Throws ConfigError that lists the known names.
 std::vector<const Provider*> parse_providers(const std::string& names);
 
