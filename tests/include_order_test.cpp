@@ -37,7 +37,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"evaluation", {"models", "engine", "datasets", "kernels/common"}},
     {"training", {"evaluation", "models", "engine", "datasets", "kernels/common"}},
     {"tests/cases", {"engine", "kernels/common", "kernels/cuda/stream.h"}},
-    {"cli", {"training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
+    {"cli", {"bench", "training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
     {"bench", {"training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
 };
 
