@@ -3,6 +3,7 @@
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
 #include "kernels/cuda/conv2d.h"
+#include "kernels/cuda/matmul.h"
 
 namespace forger::FORGER_DEVICE {
 namespace {
@@ -26,15 +27,56 @@ GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic
   return plan_gemm(size, arithmetic, vectors, v.target().multiprocessors);
 }
 
+/// What the convolutions with an optional bias have in common.
+using ConvLauncher = void (*)(const Conv2dShape&, Arithmetic, const GemmPlan&, const float*, const float*, const float*, float*,
+                              float*, Stream);
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_convolution(const NodeView& v, const Conv2dShape& s, const GemmSize& size, bool vectors,
+                                   ConvLauncher launcher) {
+  const GemmPlan plan = plan_for(v, size, kArithmetic, vectors);
+  return {[=, bias = v.num_inputs() == 3](const KernelArgs& a) {
+            launcher(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
+                     static_cast<float*>(a.workspace), a.stream);
+          },
+          workspace_bytes(plan, size)};
+}
+
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_conv2d(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
-  const GemmPlan plan = plan_for(v, conv2d_size(s), kArithmetic, conv2d_vectors(s));
+  return prepare_convolution<kArithmetic>(v, s, conv2d_size(s), conv2d_vectors(s), conv2d);
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_input_grad(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  return prepare_convolution<kArithmetic>(v, s, conv2d_input_grad_size(s), conv2d_input_grad_vectors(s), conv2d_input_grad);
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_filter_grad(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  const GemmSize size = conv2d_filter_grad_size(s);
+  const GemmPlan plan = plan_for(v, size, kArithmetic, conv2d_filter_grad_vectors(s));
+  return {[s, plan](const KernelArgs& a) {
+            conv2d_filter_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), a.out<float>(0),
+                               static_cast<float*>(a.workspace), a.stream);
+          },
+          workspace_bytes(plan, size)};
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_matmul(const NodeView& v) {
+  const MatmulSize z = forger::matmul_size(v);
+  const MatmulShape s{z.m, z.n, z.k, z.transpose_a, z.transpose_b};
+  const GemmSize size = matmul_size(s);
+  const GemmPlan plan = plan_for(v, size, kArithmetic, matmul_vectors(s));
   return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
-            conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
+            matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
                    static_cast<float*>(a.workspace), a.stream);
           },
-          workspace_bytes(plan, conv2d_size(s))};
+          workspace_bytes(plan, size)};
 }
 
 constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precision::bf16};
@@ -42,11 +84,29 @@ constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precisi
 }  // namespace
 
 std::vector<Kernel> gemm_kernels() {
+  using enum Arithmetic;
+  constexpr auto fp32 = Precision::fp32;
   return {
-      {"conv2d", "conv2d_implicit_gemm_ffma", gemm_declines, prepare_conv2d<Arithmetic::ffma>, {}, Precision::fp32},
-      {"conv2d", "conv2d_implicit_gemm_3xtf32", gemm_declines, prepare_conv2d<Arithmetic::tf32x3>, {}, Precision::fp32},
-      {"conv2d", "conv2d_implicit_gemm_tf32", gemm_declines, prepare_conv2d<Arithmetic::tf32>, kTf32, Precision::tf32},
-      {"conv2d", "conv2d_implicit_gemm_bf16", gemm_declines, prepare_conv2d<Arithmetic::bf16>, kBf16, Precision::bf16},
+      {"conv2d", "conv2d_implicit_gemm_ffma", gemm_declines, prepare_conv2d<ffma>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_3xtf32", gemm_declines, prepare_conv2d<tf32x3>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_tf32", gemm_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
+      {"conv2d", "conv2d_implicit_gemm_bf16", gemm_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", gemm_declines, prepare_filter_grad<ffma>, {}, fp32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_3xtf32", gemm_declines, prepare_filter_grad<tf32x3>, {}, fp32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", gemm_declines, prepare_filter_grad<tf32>, kTf32,
+       Precision::tf32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", gemm_declines, prepare_filter_grad<bf16>, kBf16,
+       Precision::bf16},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_ffma", gemm_declines, prepare_input_grad<ffma>, {}, fp32},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_3xtf32", gemm_declines, prepare_input_grad<tf32x3>, {}, fp32},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_tf32", gemm_declines, prepare_input_grad<tf32>, kTf32,
+       Precision::tf32},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_bf16", gemm_declines, prepare_input_grad<bf16>, kBf16,
+       Precision::bf16},
+      {"matmul", "matmul_ffma", gemm_declines, prepare_matmul<ffma>, {}, fp32},
+      {"matmul", "matmul_3xtf32", gemm_declines, prepare_matmul<tf32x3>, {}, fp32},
+      {"matmul", "matmul_tf32", gemm_declines, prepare_matmul<tf32>, kTf32, Precision::tf32},
+      {"matmul", "matmul_bf16", gemm_declines, prepare_matmul<bf16>, kBf16, Precision::bf16},
   };
 }
 

@@ -14,15 +14,13 @@ struct Conv2dProblem {
   static constexpr Major kMajorA = Major::k, kMajorB = Major::k;
 
   template <class T>
-  struct LoaderA : PixelTapsLoader<T::kM, T::kThreads, kVec> {
-    __device__ __forceinline__ LoaderA(const Conv2dProblem& p, int first, int first_k)
-        : PixelTapsLoader<T::kM, T::kThreads, kVec>(p.taps, first, first_k) {}
-  };
+  __device__ __forceinline__ auto loader_a(int first, int first_k) const {
+    return PixelTapsLoader<T::kM, T::kThreads, kVec>(taps, first, first_k);
+  }
   template <class T>
-  struct LoaderB : MatrixLoader<Major::k, T::kN, T::kThreads, kVec> {
-    __device__ __forceinline__ LoaderB(const Conv2dProblem& p, int first, int first_k)
-        : MatrixLoader<Major::k, T::kN, T::kThreads, kVec>(p.filters, first, first_k) {}
-  };
+  __device__ __forceinline__ auto loader_b(int first, int first_k) const {
+    return MatrixLoader<Major::k, T::kN, T::kThreads, kVec>(filters, first, first_k);
+  }
   __device__ __forceinline__ void enter(int) {}
   __device__ __forceinline__ int row_offset(int row) const { return row * n; }
 
@@ -34,7 +32,7 @@ struct Conv2dProblem {
 };
 
 template <class Engine, int kVec>
-__global__ void __launch_bounds__(Engine::TileType::kThreads, Engine::kBlocksPerSm)
+__global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid) {
   gemm_block<Engine>(problem, grid);
 }

@@ -54,23 +54,22 @@ class PixelTapsLoader {
     for (int i = 0; i < P::kCount; ++i) {
       const int row = first + P::across(i);
       const Odometer pixel(row, taps.grid_w, taps.grid_h);
-      // A row beyond the last stays above the image whatever the tap.
-      y_[i] = row < taps.rows ? pixel.mid * taps.stride_h + taps.first_y : -(1 << 30);
+      const int y = pixel.mid * taps.stride_h + taps.first_y;
       x_[i] = pixel.low * taps.stride_w + taps.first_x;
-      image_[i] = pixel.high * taps.image.H;
+      offset_[i] = ((pixel.high * taps.image.H + y) * taps.image.W + x_[i]) * taps.image.C;
+      y_[i] = row < taps.rows ? y : -(1 << 30);  // a row beyond the last is above the image whatever the tap
     }
   }
 
   __device__ __forceinline__ void load(float* tile) {
     const Image& image = taps_.image;
     const int dy = taps_.step * at_.high, dx = taps_.step * at_.mid;
+    const int tap = (dy * image.W + dx) * image.C + at_.low;
 #pragma unroll
     for (int i = 0; i < P::kCount; ++i) {
-      const int y = y_[i] + dy, x = x_[i] + dx;
-      const bool valid = at_.high < taps_.R && static_cast<unsigned>(y) < static_cast<unsigned>(image.H) &&
-                         static_cast<unsigned>(x) < static_cast<unsigned>(image.W);
-      const int offset = valid ? ((image_[i] + y) * image.W + x) * image.C + at_.low : 0;
-      P::copy(tile, i, image.data, offset, valid);
+      const bool valid = at_.high < taps_.R && static_cast<unsigned>(y_[i] + dy) < static_cast<unsigned>(image.H) &&
+                         static_cast<unsigned>(x_[i] + dx) < static_cast<unsigned>(image.W);
+      P::copy(tile, i, image.data, offset_[i] + tap, valid);
     }
     at_.add(step_, image.C, taps_.S);
   }
@@ -78,7 +77,7 @@ class PixelTapsLoader {
  private:
   PixelTaps taps_;
   Odometer at_, step_;  // (r, s, c) of this thread's first element; all its pieces are at the same k
-  int y_[P::kCount], x_[P::kCount], image_[P::kCount];
+  int y_[P::kCount], x_[P::kCount], offset_[P::kCount];  // of tap (0, 0)
 };
 
 /// B of the input gradient: filters KRSC as (tap of the phase, k) x c; taps are r0 + stride_h * r, s0 + stride_w * s.

@@ -14,23 +14,23 @@ class FfmaEngine {
   /// Adds a stage's product to C.
   template <Major kMajorA, Major kMajorB>
   __device__ __forceinline__ void multiply(const float* a, const float* b) {
-#pragma unroll
-    for (int chunk = 0; chunk < kTileK / 4; ++chunk) {
-      float right[kSlotsN / 4][4][4];
+#pragma unroll kUnroll
+    for (int k = 0; k < kTileK; k += kDepth) {
+      float right[kSlotsN / 4][4][kDepth];
 #pragma unroll
       for (int v = 0; v < kSlotsN / 4; ++v) {
-        read_slots<kMajorB, TileType::kN, kLanesN>(b, first_column() + v * 4 * kLanesN, lane_n(), chunk, right[v]);
+        read_slots<kMajorB, TileType::kN, kLanesN, kDepth>(b, first_column() + v * 4 * kLanesN, lane_n(), k, right[v]);
       }
 #pragma unroll
       for (int u = 0; u < kSlotsM / 4; ++u) {
-        float left[4][4];
-        read_slots<kMajorA, TileType::kM, kLanesM>(a, first_row() + u * 4 * kLanesM, lane_m(), chunk, left);
+        float left[4][kDepth];
+        read_slots<kMajorA, TileType::kM, kLanesM, kDepth>(a, first_row() + u * 4 * kLanesM, lane_m(), k, left);
 #pragma unroll
-        for (int k = 0; k < 4; ++k) {
+        for (int d = 0; d < kDepth; ++d) {
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
 #pragma unroll
-            for (int j = 0; j < kSlotsN; ++j) c_[4 * u + i][j] += left[i][k] * right[j / 4][j % 4][k];
+            for (int j = 0; j < kSlotsN; ++j) c_[4 * u + i][j] += left[i][d] * right[j / 4][j % 4][d];
           }
         }
       }
@@ -53,6 +53,8 @@ class FfmaEngine {
  private:
   static constexpr int kLanesM = 4, kLanesN = 8;
   static constexpr int kSlotsM = TileType::kWarpM / kLanesM, kSlotsN = TileType::kWarpN / kLanesN;
+  static constexpr int kDepth = kSlotsN > 4 ? 2 : 4;  // k per read: what registers allow
+  static constexpr int kUnroll = 1;
   static_assert(kSlotsM % 4 == 0 && kSlotsN % 4 == 0);
 
   static __device__ __forceinline__ int warp() {

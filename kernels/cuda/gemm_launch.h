@@ -12,8 +12,8 @@ using FfmaSmall = FfmaEngine<SmallTile, 4>;
 using FfmaLarge = FfmaEngine<Tile<128, 128, 32, 64>, 2>;
 using Tf32Small = MmaEngine<Tf32, SmallTile, 4>;
 using Tf32Large = MmaEngine<Tf32, Tile<128, 128, 64, 64>, 2>;
-using Tf32x3Small = MmaEngine<Tf32x3, SmallTile, 4>;
-using Tf32x3Large = MmaEngine<Tf32x3, Tile<128, 64, 64, 32>, 3>;
+using Tf32x3Small = MmaEngine<Tf32x3, SmallTile, 3>;
+using Tf32x3Large = MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>;
 using Bf16Small = MmaEngine<Bf16, SmallTile, 4>;
 using Bf16Large = MmaEngine<Bf16, Tile<128, 128, 64, 64>, 2>;
 

@@ -92,14 +92,14 @@ class MmaEngine {
 #pragma unroll
     for (int j = 0; j < kSlotsN; j += 4) {
       float values[4][4];
-      read_slots<kMajorB, TileType::kN, kLanes>(b, first_column() + j * kLanes, g(), t(), values);
+      read_slots<kMajorB, TileType::kN, kLanes, 4>(b, first_column() + j * kLanes, g(), 4 * t(), values);
 #pragma unroll
       for (int i = 0; i < 4; ++i) right[j + i] = Rounding::round_b(values[i]);
     }
 #pragma unroll
     for (int u = 0; u < kSlotsM; u += 4) {  // four slots are two fragments of 16 rows
       float values[4][4];
-      read_slots<kMajorA, TileType::kM, kLanes>(a, first_row() + u * kLanes, g(), t(), values);
+      read_slots<kMajorA, TileType::kM, kLanes, 4>(a, first_row() + u * kLanes, g(), 4 * t(), values);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const typename Rounding::A left = Rounding::round_a(values[2 * half], values[2 * half + 1]);

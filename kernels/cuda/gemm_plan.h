@@ -42,15 +42,15 @@ inline constexpr int kMaxSplits = 64;
 /// Of one tensor: offsets, and offsets of neighbours in the padding, are 32-bit.
 inline constexpr int64_t kMaxGemmElements = int64_t{1} << 30;
 
-/// Three tensor-core fragments of 64x64 per warp halve the traffic of shared memory; 3xTF32 has no registers for that
-/// and, with three products per pair of operands, no need.
+/// 128x128 leaves 64x64 to each of four warps, which halves the traffic of shared memory; 3xTF32 has no registers for
+/// that and, with three products per pair of operands, no need.
 constexpr TileSize tile_size(Arithmetic arithmetic, bool large) {
   if (!large) return {64, 64, 4};
   switch (arithmetic) {
     case Arithmetic::ffma:
       return {128, 128, 2};
     case Arithmetic::tf32x3:
-      return {128, 64, 3};
+      return {128, 64, 2};
     case Arithmetic::tf32:
     case Arithmetic::bf16:
       return {128, 128, 2};

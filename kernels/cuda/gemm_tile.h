@@ -4,7 +4,7 @@
 // gemm_mma.h) multiplies what is there; the result goes through shared memory, too, so that it leaves in whole rows.
 // What A, B and C are is a Problem's business (matrix_operands.h, conv2d_operands.h):
 //   kMajorA, kMajorB          along which axis its operands are contiguous
-//   LoaderA<Tile>, LoaderB<Tile>(problem, first row or column, first k), with load(tile): copies a stage, steps to the next
+//   loader_a<Tile>, loader_b<Tile>(first row or column, first k): with load(tile), which copies a stage and steps to the next
 //   enter(phase)              makes it one of several problems that share a launch; then m, n, k are its sizes
 //   row_offset(row)           of row `row` in C, in elements
 //   c, bias, partials         where results go; outputs = size of C
@@ -64,19 +64,26 @@ __device__ __forceinline__ int slot_element(int slot, int lane) {
   return kMajor == Major::k ? slot * kLanes + lane : 4 * lane + slot;
 }
 
-/// values[slot][j] = element (first + slot_element(slot, lane), 4 * chunk + j).
-template <Major kMajor, int kExtent, int kLanes>
-__device__ __forceinline__ void read_slots(const float* tile, int first, int lane, int chunk, float (&values)[4][4]) {
+/// values[slot][j] = element (first + slot_element(slot, lane), k + j); k is a multiple of kDepth, which is 2 or 4.
+template <Major kMajor, int kExtent, int kLanes, int kDepth>
+__device__ __forceinline__ void read_slots(const float* tile, int first, int lane, int k, float (&values)[4][kDepth]) {
+  if constexpr (kMajor == Major::k) {
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    if constexpr (kMajor == Major::k) {
-      const int at = tile_offset<kMajor, kExtent>(first + slot_element<kMajor, kLanes>(i, lane), 4 * chunk);
-      const float4 v = *reinterpret_cast<const float4*>(tile + at);
-      values[i][0] = v.x, values[i][1] = v.y, values[i][2] = v.z, values[i][3] = v.w;
-    } else {
-      const int at = tile_offset<kMajor, kExtent>(first + 4 * lane, 4 * chunk + i);
-      const float4 v = *reinterpret_cast<const float4*>(tile + at);
-      values[0][i] = v.x, values[1][i] = v.y, values[2][i] = v.z, values[3][i] = v.w;
+    for (int slot = 0; slot < 4; ++slot) {
+      const float* const at = tile + tile_offset<kMajor, kExtent>(first + slot * kLanes + lane, k);
+      if constexpr (kDepth == 4) {
+        const float4 v = *reinterpret_cast<const float4*>(at);
+        values[slot][0] = v.x, values[slot][1] = v.y, values[slot][2] = v.z, values[slot][3] = v.w;
+      } else {
+        const float2 v = *reinterpret_cast<const float2*>(at);
+        values[slot][0] = v.x, values[slot][1] = v.y;
+      }
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < kDepth; ++j) {
+      const float4 v = *reinterpret_cast<const float4*>(tile + tile_offset<kMajor, kExtent>(first + 4 * lane, k + j));
+      values[0][j] = v.x, values[1][j] = v.y, values[2][j] = v.z, values[3][j] = v.w;
     }
   }
 }
@@ -97,9 +104,13 @@ struct Pieces {
   static __device__ __forceinline__ void copy(float* tile, int i, const float* base, int offset, bool valid) {
     const int at =
         kMajor == Major::k ? tile_offset<kMajor, kExtent>(across(i), along()) : tile_offset<kMajor, kExtent>(along(), across(i));
-    ptx::cp_async<4 * kVec>(tile + at, base + (valid ? offset : 0), valid);
+    ptx::cp_async<4 * kVec>(tile + at, valid ? base + offset : base, valid);
   }
 };
+
+/// Blocks per multiprocessor that a kernel's registers must allow: scalar copies need more of them.
+template <class Engine, int kVec>
+inline constexpr int kMinBlocks = kVec == 1 ? 2 : Engine::kBlocksPerSm;
 
 struct GemmGrid {
   int tiles_n = 1, splits = 1;
@@ -154,13 +165,13 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   for (int row = static_cast<int>(threadIdx.x); row < T::kM; row += T::kThreads) {
     shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
   }
-  typename Problem::template LoaderA<T> load_a(problem, m0, first * kTileK);
-  typename Problem::template LoaderB<T> load_b(problem, n0, first * kTileK);
+  auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
+  auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
   const auto fetch = [&](int tile) {
     if (tile < count) {
       auto& stage = shared.stages[tile % kStages];
-      load_a.load(stage.a);
-      load_b.load(stage.b);
+      loader_a.load(stage.a);
+      loader_b.load(stage.b);
     }
     ptx::cp_async_commit();  // an empty group, too: the wait below counts groups
   };
