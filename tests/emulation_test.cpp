@@ -141,6 +141,26 @@ TEST_CASE("emulation: threads that wait for each other at different places are n
   CHECK(error_of(mixed_shuffles_kernel, {.threads = 32}).find("of the same warp at __shfl_sync") != std::string::npos);
 }
 
+namespace {
+
+/// Lanes return right after their last shuffle, half of them before it.
+void early_return_kernel(int* out) {
+  const int lane = static_cast<int>(threadIdx.x);
+  const int sum = lane + __shfl_xor_sync(0xFFFFFFFFu, lane, 1);
+  if (lane >= 16) return;
+  out[lane] = __shfl_xor_sync(0xFFFFFFFFu, sum, 2);
+}
+
+}  // namespace
+
+TEST_CASE("emulation: a lane that returns leaves what others still read, and nothing for those who come later") {
+  for (const Options& options : kOptions) {
+    int out[16] = {};
+    launch(early_return_kernel, {.threads = 32}, stream_of_options(options), out);
+    for (int i = 0; i < 16; ++i) CHECK(out[i] == (i ^ 2) + (i ^ 3));
+  }
+}
+
 TEST_CASE("emulation: launches that no GPU takes are refused") {
   CHECK(error_of(empty_kernel, {.threads = 1056}).find("1056 threads") != std::string::npos);
   CHECK(error_of(empty_kernel, {.threads = 32, .shared_bytes = 300 << 10}).find("shared memory") != std::string::npos);

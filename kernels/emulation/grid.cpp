@@ -128,8 +128,6 @@ void Grid::enter(boost::context::detail::transfer_t transfer) {
   async_commit();  // hardware finishes what nobody waits for, too
   async_wait(0);
   self.state = State::done;
-  Warp& warp = grid.warps_[grid.warp_of(self)];
-  for (auto& slots : warp.slots) std::fill_n(slots[grid.lane()], kWarpSlotBytes, std::byte{0xFF});
   leave_fiber(self.fiber, grid.scheduler_);
 }
 
@@ -175,7 +173,9 @@ void Grid::run_warp(unsigned warp) {
     if (const auto missing = find(State::at_block); missing != lanes.end()) {
       fail<Error>("emulation: {} waits for its warp at {}, {} at __syncthreads", place(one), one.operation, place(*missing));
     }
+    auto& slots = warps_[warp].slots[(one.exchanges - 1) % 2];
     for (Thread& other : lanes) {
+      if (other.state == State::done) std::fill_n(slots[&other - lanes.data()], kWarpSlotBytes, std::byte{0xFF});
       if (other.state != State::at_warp) continue;
       if (other.operation != one.operation) {
         fail<Error>("emulation: {} is at {}, {} of the same warp at {}", place(one), one.operation, place(other),
