@@ -1,5 +1,4 @@
-// The CUDA kernels of all ops but convolutions and matrix products, run by the emulator: which ops have one, results that
-// do not depend on the order of threads, outputs in their inputs' memory, and what cases cannot say.
+// The CUDA kernels, run by the emulator: which ops have one, outputs in their inputs' memory, and what cases cannot say.
 #define FORGER_DEVICE emulated
 #include <doctest/doctest.h>
 
@@ -20,15 +19,12 @@
 #include "kernels/cuda/optimizers.h"
 #include "kernels/cuda/random.h"
 #include "kernels/cuda/strided_copy.h"
-#include "kernels/emulation/grid.h"
 #include "kernels/reference/elementwise.h"
 #include "tests/cases/case.h"
 
 using namespace forger;
 
 namespace {
-
-const std::set<std::string_view> kProducts = {"conv2d", "conv2d_filter_grad", "conv2d_input_grad", "matmul"};
 
 /// The case's only node is a kernel's op, not several nodes made for a gradient check.
 bool is_one_node(const Graph& graph) {
@@ -106,24 +102,7 @@ TEST_CASE("cuda kernels: every op has one, and a case runs it") {
   for (const Kernel& k : reference_provider().kernels) {
     if (!run_by_a_case.contains(k.op)) missing.insert(k.op);
   }
-  CHECK(missing == kProducts);  // until they have theirs
-}
-
-TEST_CASE("cuda kernels: the order of a block's threads changes nothing") {
-  for (const Case& c : all_cases()) {
-    if (kProducts.contains(c.op)) continue;
-    CAPTURE(c.op + " " + c.name);
-    const auto forward = check_case(c, emulated::provider(), Fill::reals);
-    for (const auto order : {emulation::ThreadOrder::backward, emulation::ThreadOrder::shuffled}) {
-      emulation::Options options{.order = order, .seed = 5};
-      const auto other = check_case(c, emulated::provider(), Fill::reals, reinterpret_cast<Stream>(&options));
-      REQUIRE(forward.size() == other.size());
-      for (size_t i = 0; i < other.size(); ++i) {
-        CHECK(other[i].problem == "");
-        CHECK(other[i].error == forward[i].error);
-      }
-    }
-  }
+  CHECK(missing.empty());
 }
 
 TEST_CASE("cuda kernels: outputs may take over their inputs' memory, bit for bit") {

@@ -101,6 +101,7 @@ class Grid {
   using Order = std::array<uint8_t, kWarpSize>;  // of lanes, or of warps: there are at most 32 of both
   Order order(unsigned count);
   void run_warp(unsigned warp);
+  void clear_slot(unsigned warp, const Thread& waiting, size_t lane);
   void run_thread(Thread& thread);
   std::string place(const Thread& t) const;
   unsigned warp_of(const Thread& t) const { return static_cast<unsigned>(&t - threads_.data()) / kWarpSize; }
@@ -128,8 +129,6 @@ void Grid::enter(boost::context::detail::transfer_t transfer) {
   async_commit();  // hardware finishes what nobody waits for, too
   async_wait(0);
   self.state = State::done;
-  Warp& warp = grid.warps_[grid.warp_of(self)];
-  for (auto& slots : warp.slots) std::fill_n(slots[grid.lane()], kWarpSlotBytes, std::byte{0xFF});
   leave_fiber(self.fiber, grid.scheduler_);
 }
 
@@ -157,6 +156,15 @@ std::string Grid::place(const Thread& t) const {
                      t.index.z);
 }
 
+/// Poisons what a lane that has returned gives to the exchange at which `waiting` waits. Only now: others may have read
+/// what it gave to the one before after it had returned.
+void Grid::clear_slot(unsigned warp, const Thread& waiting, size_t lane) {
+  std::byte(*const slots)[kWarpSlotBytes] = warps_[warp].slots[(waiting.exchanges - 1) % 2];
+  if (__tsan_acquire) __tsan_acquire(slots);
+  std::fill_n(slots[lane], kWarpSlotBytes, std::byte{0xFF});
+  if (__tsan_release) __tsan_release(slots);
+}
+
 /// Runs one warp until all its lanes wait at the block's barrier or have returned.
 void Grid::run_warp(unsigned warp) {
   const unsigned first = warp * kWarpSize, count = std::min<unsigned>(kWarpSize, static_cast<unsigned>(threads_.size()) - first);
@@ -176,6 +184,7 @@ void Grid::run_warp(unsigned warp) {
       fail<Error>("emulation: {} waits for its warp at {}, {} at __syncthreads", place(one), one.operation, place(*missing));
     }
     for (Thread& other : lanes) {
+      if (other.state == State::done) clear_slot(warp, one, static_cast<size_t>(&other - lanes.data()));
       if (other.state != State::at_warp) continue;
       if (other.operation != one.operation) {
         fail<Error>("emulation: {} is at {}, {} of the same warp at {}", place(one), one.operation, place(other),
