@@ -95,6 +95,31 @@ std::vector<float> copied(void (*kernel)(const float4*, float4*, unsigned), cons
 
 }  // namespace
 
+namespace {
+
+/// sum[lane] = sum of the warp's numbers, after which lanes return at once: the first to go on must leave what it gave to
+/// the last exchange. Lanes of the upper half return before one more exchange, in which they give nothing.
+void warp_sum_f32_kernel(const float* x, float* sum, unsigned* from_gone) {
+  float v = x[threadIdx.x];
+  for (int mask = 16; mask > 0; mask /= 2) v += __shfl_xor_sync(0xFFFFFFFFu, v, mask);
+  sum[threadIdx.x] = v;
+  if (threadIdx.x >= 16) return;
+  from_gone[threadIdx.x] = __shfl_xor_sync(0xFFFFFFFFu, threadIdx.x, 16);
+}
+
+}  // namespace
+
+TEST_CASE("emulation: lanes that return leave their part of the last exchange, and nothing to the next") {
+  std::vector<float> x(32), sums(32);
+  std::vector<unsigned> from_gone(16);
+  for (size_t i = 0; i < 32; ++i) x[i] = static_cast<float>(i);
+  for (const Options& options : kOptions) {
+    launch(warp_sum_f32_kernel, {.threads = 32}, stream_of_options(options), x.data(), sums.data(), from_gone.data());
+    CHECK(sums == std::vector<float>(32, 496.f));
+    CHECK(from_gone == std::vector<unsigned>(16, 0xFFFFFFFFu));
+  }
+}
+
 TEST_CASE("emulation: cp.async copies, zeros what is not valid, and must be waited for") {
   std::vector<float> expected(4 * kThreads);
   for (unsigned i = 0; i < 4 * 63; ++i) expected[i] = static_cast<float>(i + 1);

@@ -23,7 +23,9 @@ __global__ void __launch_bounds__(kColumnThreads)
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   const int64_t rows = t.rows_of(blockIdx.y), depth = t.depth();
   const float* const column = x + blockIdx.y * t.rows_per_split * t.columns + place.column;
-  float mean[kWidth] = {}, squares[kWidth] = {}, count = 0.f;  // of this thread's rows so far
+  // Of this thread's rows so far; means are differences from its first row, which keeps the digits of a small deviation
+  // around a large mean.
+  float pivot[kWidth] = {}, mean[kWidth] = {}, squares[kWidth] = {}, count = 0.f;
   for (int64_t r = place.row; place.inside && r < rows; r += kStatisticsBatch * depth) {
     float v[kStatisticsBatch][kWidth] = {};
     const auto batch = static_cast<int>(min(int64_t{kStatisticsBatch}, (rows - r + depth - 1) / depth));
@@ -35,9 +37,13 @@ __global__ void __launch_bounds__(kColumnThreads)
     const float per_row = 1.f / size, share = size / (count + size);
 #pragma unroll
     for (int w = 0; w < kWidth; ++w) {
+      if (count == 0.f) pivot[w] = v[0][w];
       float sum = 0.f, deviations = 0.f;
 #pragma unroll
-      for (int k = 0; k < kStatisticsBatch; ++k) sum += v[k][w];
+      for (int k = 0; k < kStatisticsBatch; ++k) {
+        v[k][w] = k < batch ? v[k][w] - pivot[w] : 0.f;
+        sum += v[k][w];
+      }
       const float batch_mean = sum * per_row;
 #pragma unroll
       for (int k = 0; k < kStatisticsBatch; ++k) {
@@ -55,12 +61,13 @@ __global__ void __launch_bounds__(kColumnThreads)
   double all[kWidth];
   float block_mean[kWidth], block_squares[kWidth];
 #pragma unroll
-  for (int w = 0; w < kWidth; ++w) all[w] = static_cast<double>(count) * static_cast<double>(mean[w]);
+  for (int w = 0; w < kWidth; ++w)
+    all[w] = static_cast<double>(count) * (static_cast<double>(pivot[w]) + static_cast<double>(mean[w]));
   sum_columns(all, t.lanes, shared);
 #pragma unroll
   for (int w = 0; w < kWidth; ++w) {
     block_mean[w] = static_cast<float>(all[w] / static_cast<double>(rows));
-    const auto delta = static_cast<double>(mean[w] - block_mean[w]);
+    const double delta = static_cast<double>(pivot[w] - block_mean[w]) + static_cast<double>(mean[w]);
     all[w] = static_cast<double>(squares[w]) + static_cast<double>(count) * delta * delta;
   }
   sum_columns(all, t.lanes, shared);

@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kThreads) softmax_warp_f32_kernel(const float*
   for (int64_t k = threadIdx.x % 32; k < K; k += 32) y[r * K + k] = expf(row[k] - s.largest) / s.total;
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     softmax_cross_entropy_warp_f32_kernel(const float* __restrict__ x, const int32_t* __restrict__ labels, int64_t N, int64_t K,
                                           float* __restrict__ loss, float* __restrict__ dlogits, double* __restrict__ partials) {
   const unsigned lane = threadIdx.x % 32;

@@ -22,13 +22,13 @@ constexpr int64_t kShortRow = 1024, kChunk = 16 * kThreads;  // elements: of a w
 constexpr int64_t kMaxSplits = 256;
 
 /// This thread's part of the sum of x [n], shared by kStride threads of which it is number `rank`.
-template <int kStride>
-__device__ __forceinline__ float strided_sum(const float* __restrict__ x, int64_t n, unsigned rank, bool aligned) {
+template <int kStride, class Index>
+__device__ __forceinline__ float strided_sum(const float* __restrict__ x, Index n, Index rank, bool aligned) {
   float sums[kUnroll] = {};
   if (aligned) {
     const auto* quads = reinterpret_cast<const float4*>(x);
-    const int64_t count = n / 4;
-    int64_t i = rank;
+    const Index count = n / 4;
+    Index i = rank;
     for (; i + (kUnroll - 1) * kStride < count; i += kUnroll * kStride) {
 #pragma unroll
       for (int k = 0; k < kUnroll; ++k) {
@@ -42,7 +42,7 @@ __device__ __forceinline__ float strided_sum(const float* __restrict__ x, int64_
     }
     if (rank < n % 4) sums[1] += x[4 * count + rank];
   } else {
-    int64_t i = rank;
+    Index i = rank;
     for (; i + (kUnroll - 1) * kStride < n; i += kUnroll * kStride) {
 #pragma unroll
       for (int k = 0; k < kUnroll; ++k) sums[k] += x[i + k * kStride];
@@ -54,10 +54,11 @@ __device__ __forceinline__ float strided_sum(const float* __restrict__ x, int64_
 
 /// x: [outputs, n], a warp each.
 __global__ void __launch_bounds__(kThreads)
-    reduce_sum_warp_f32_kernel(const float* __restrict__ x, float* __restrict__ y, int64_t outputs, int64_t n) {
+    reduce_sum_warp_f32_kernel(const float* __restrict__ x, float* __restrict__ y, int64_t outputs, int n) {
   const int64_t row = int64_t{blockIdx.x} * (kThreads / 32) + threadIdx.x / 32;
   if (row >= outputs) return;  // whole warps
-  const double sum = warp_sum(static_cast<double>(strided_sum<32>(x + row * n, n, threadIdx.x % 32, n % 4 == 0)));
+  const float mine = strided_sum<32>(x + row * n, n, static_cast<int>(threadIdx.x % 32), n % 4 == 0);
+  const double sum = warp_sum(static_cast<double>(mine));
   if (threadIdx.x % 32 == 0) y[row] = static_cast<float>(sum);
 }
 
@@ -66,7 +67,7 @@ __global__ void __launch_bounds__(kThreads) reduce_sum_block_f32_kernel(const fl
                                                                         int64_t n, int64_t per_split, unsigned splits) {
   const int64_t row = blockIdx.x / splits, begin = blockIdx.x % splits * per_split;  // per_split is a multiple of 4
   const bool aligned = n % 4 == 0 || gridDim.x == splits;
-  const float mine = strided_sum<kThreads>(x + row * n + begin, min(per_split, n - begin), threadIdx.x, aligned);
+  const float mine = strided_sum<kThreads>(x + row * n + begin, min(per_split, n - begin), int64_t{threadIdx.x}, aligned);
   const double sum = block_sum(static_cast<double>(mine), block_shared<BlockSum<kThreads>>());
   if (threadIdx.x == 0) y[blockIdx.x] = static_cast<float>(sum);
 }
@@ -145,7 +146,7 @@ __global__ void __launch_bounds__(kThreads)
 void sum_rows(const float* x, float* y, int64_t outputs, int64_t n, int64_t splits, Stream stream) {
   if (n <= kShortRow && splits == 1) {
     launch(reduce_sum_warp_f32_kernel, {.grid_x = static_cast<unsigned>(ceil_div(outputs, kThreads / 32)), .threads = kThreads},
-           stream, x, y, outputs, n);
+           stream, x, y, outputs, static_cast<int>(n));
     return;
   }
   const int64_t per_split = ceil_div(ceil_div(n, 4), splits) * 4;
