@@ -1,11 +1,113 @@
 // Convolutions and matrix products of the CUDA provider.
+#include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
+#include "kernels/cuda/conv2d.h"
+#include "kernels/cuda/matmul.h"
 
 namespace forger::FORGER_DEVICE {
+namespace {
+
+/// Offsets are 32-bit numbers of elements.
+std::optional<std::string> needs_small_tensors(const NodeView& v) {
+  for (size_t i = 0; i <= v.num_inputs(); ++i) {
+    const TensorType& type = i < v.num_inputs() ? v.input(i) : v.output(0);
+    if (type.size() > kMaxGemmElements)
+      return fmt::format("a tensor has {} elements, at most {} are possible", type.size(), kMaxGemmElements);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> gemm_declines(const NodeView& v) {
+  if (auto reason = needs_f32(v)) return reason;
+  return needs_small_tensors(v);
+}
+
+GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic, bool vectors) {
+  return plan_gemm(size, arithmetic, vectors, v.target().multiprocessors);
+}
+
+/// What the convolutions with an optional bias have in common.
+using ConvLauncher = void (*)(const Conv2dShape&, Arithmetic, const GemmPlan&, const float*, const float*, const float*, float*,
+                              float*, Stream);
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_convolution(const NodeView& v, const Conv2dShape& s, const GemmSize& size, bool vectors,
+                                   ConvLauncher launcher) {
+  const GemmPlan plan = plan_for(v, size, kArithmetic, vectors);
+  return {[=, bias = v.num_inputs() == 3](const KernelArgs& a) {
+            launcher(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
+                     static_cast<float*>(a.workspace), a.stream);
+          },
+          workspace_bytes(plan, size)};
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_conv2d(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  return prepare_convolution<kArithmetic>(v, s, conv2d_size(s), conv2d_vectors(s), conv2d);
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_input_grad(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  return prepare_convolution<kArithmetic>(v, s, conv2d_input_grad_size(s), conv2d_input_grad_vectors(s), conv2d_input_grad);
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_filter_grad(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  const GemmSize size = conv2d_filter_grad_size(s);
+  const GemmPlan plan = plan_for(v, size, kArithmetic, conv2d_filter_grad_vectors(s));
+  return {[s, plan](const KernelArgs& a) {
+            conv2d_filter_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), a.out<float>(0),
+                               static_cast<float*>(a.workspace), a.stream);
+          },
+          workspace_bytes(plan, size)};
+}
+
+template <Arithmetic kArithmetic>
+PreparedKernel prepare_matmul(const NodeView& v) {
+  const MatmulSize z = forger::matmul_size(v);
+  const MatmulShape s{z.m, z.n, z.k, z.transpose_a, z.transpose_b};
+  const GemmSize size = matmul_size(s);
+  const GemmPlan plan = plan_for(v, size, kArithmetic, matmul_vectors(s));
+  return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
+            matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
+                   static_cast<float*>(a.workspace), a.stream);
+          },
+          workspace_bytes(plan, size)};
+}
+
+constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precision::bf16};
+
+}  // namespace
 
 std::vector<Kernel> gemm_kernels() {
-  return {};
+  using enum Arithmetic;
+  constexpr auto fp32 = Precision::fp32;
+  return {
+      {"conv2d", "conv2d_implicit_gemm_ffma", gemm_declines, prepare_conv2d<ffma>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_3xtf32", gemm_declines, prepare_conv2d<tf32x3>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_tf32", gemm_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
+      {"conv2d", "conv2d_implicit_gemm_bf16", gemm_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", gemm_declines, prepare_filter_grad<ffma>, {}, fp32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_3xtf32", gemm_declines, prepare_filter_grad<tf32x3>, {}, fp32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", gemm_declines, prepare_filter_grad<tf32>, kTf32,
+       Precision::tf32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", gemm_declines, prepare_filter_grad<bf16>, kBf16,
+       Precision::bf16},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_ffma", gemm_declines, prepare_input_grad<ffma>, {}, fp32},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_3xtf32", gemm_declines, prepare_input_grad<tf32x3>, {}, fp32},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_tf32", gemm_declines, prepare_input_grad<tf32>, kTf32,
+       Precision::tf32},
+      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_bf16", gemm_declines, prepare_input_grad<bf16>, kBf16,
+       Precision::bf16},
+      {"matmul", "matmul_ffma", gemm_declines, prepare_matmul<ffma>, {}, fp32},
+      {"matmul", "matmul_3xtf32", gemm_declines, prepare_matmul<tf32x3>, {}, fp32},
+      {"matmul", "matmul_tf32", gemm_declines, prepare_matmul<tf32>, kTf32, Precision::tf32},
+      {"matmul", "matmul_bf16", gemm_declines, prepare_matmul<bf16>, kBf16, Precision::bf16},
+  };
 }
 
 }  // namespace forger::FORGER_DEVICE

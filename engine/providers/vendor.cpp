@@ -84,7 +84,7 @@ const Provider& provider() {
         kBf16);
     return table;
   }();
-  static const Provider provider{"vendor", kernels};
+  static const Provider provider{"vendor", kernels, Provider::Place::gpu};
   return provider;
 }
 

@@ -1,0 +1,112 @@
+// How a matrix product is cut into blocks: a pure function of its sizes, for the launchers, the engine's workspace and
+// the tests on a CPU.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cuda/stream.h"
+
+namespace forger::FORGER_DEVICE {
+
+/// What multiplies. Operands and results are f32 in memory, sums are f32.
+enum class Arithmetic : uint8_t {
+  ffma,    // fused multiply-add on the CUDA cores
+  tf32,    // tensor cores, operands rounded to 10 mantissa bits
+  tf32x3,  // tensor cores, every operand as a sum of two TF32 numbers: fp32's accuracy
+  bf16,    // tensor cores, operands rounded to 7 mantissa bits
+};
+
+/// C[m,n] = sum over k, for each of `phases` equal problems side by side.
+struct GemmSize {
+  int64_t m = 0, n = 0, k = 0, phases = 1;
+  int64_t outputs = 0;  // elements of the result, all phases together
+};
+
+/// Edges of a block's tile of C, and how many blocks share a multiprocessor.
+struct TileSize {
+  int m, n, blocks_per_sm;
+};
+
+struct GemmPlan {
+  bool large = false;    // which of the arithmetic's two tiles
+  bool vectors = false;  // operands are copied 16 bytes at a time
+  int splits = 1;        // of the reduction; more than one: partial sums go through the workspace
+
+  bool operator==(const GemmPlan&) const = default;
+};
+
+inline constexpr int kTileK = 16;  // reduction steps per stage of the pipeline
+inline constexpr int kMaxSplits = 64;
+/// Of one tensor: offsets, and offsets of neighbours in the padding, are 32-bit.
+inline constexpr int64_t kMaxGemmElements = int64_t{1} << 30;
+
+/// 128x128 leaves 64x64 to each of four warps, which halves the traffic of shared memory; 3xTF32 has no registers for
+/// that and, with three products per pair of operands, no need.
+constexpr TileSize tile_size(Arithmetic arithmetic, bool large) {
+  if (!large) return {64, 64, 4};
+  switch (arithmetic) {
+    case Arithmetic::ffma:
+      return {128, 128, 2};
+    case Arithmetic::tf32x3:
+      return {128, 64, 2};
+    case Arithmetic::tf32:
+    case Arithmetic::bf16:
+      return {128, 128, 2};
+  }
+  return {};
+}
+
+/// Estimated clock cycles of a GPU with so many multiprocessors. Only ratios matter: of a wave of blocks, of the fixed
+/// cost of a block (filling the pipeline, writing C), and of adding up partial sums.
+constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, int multiprocessors) {
+  const TileSize tile = tile_size(arithmetic, plan.large);
+  double per_cycle = 110;  // multiply-adds of one multiprocessor that is full
+  if (arithmetic == Arithmetic::tf32x3) per_cycle = 200;
+  if (arithmetic == Arithmetic::tf32) per_cycle = 500;
+  if (arithmetic == Arithmetic::bf16) per_cycle = 650;
+  if (!plan.large) per_cycle *= 0.7;                                         // a small tile reads each operand more often
+  constexpr double kBlockStart = 2000, kSumLaunch = 4000, kSumPerCycle = 6;  // floats that one multiprocessor adds per cycle
+
+  const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const int64_t blocks = ceil(size.m, tile.m) * ceil(size.n, tile.n) * size.phases * plan.splits;
+  const int64_t k_tiles = ceil(ceil(size.k, kTileK), plan.splits);
+  // A multiprocessor with one block runs it about as fast as each of two: a lone block leaves its latencies bare.
+  const double fill = std::min<double>(tile.blocks_per_sm, static_cast<double>(ceil(blocks, multiprocessors)));
+  const double full = static_cast<double>(tile.m) * tile.n * kTileK / per_cycle * static_cast<double>(tile.blocks_per_sm);
+  const double per_k_tile = full * (0.5 + 0.5 * fill / tile.blocks_per_sm);
+  const auto waves = static_cast<double>(ceil(blocks, int64_t{multiprocessors} * tile.blocks_per_sm));
+  double cycles = waves * (static_cast<double>(k_tiles) * per_k_tile + kBlockStart);
+  if (plan.splits > 1) {
+    cycles += kSumLaunch + static_cast<double>(size.outputs) * (2 * plan.splits + 1) / (kSumPerCycle * multiprocessors);
+  }
+  return cycles;
+}
+
+/// The fastest of all plans by gemm_cycles; the first of equals. Operands that cannot be copied as vectors get the
+/// small tile.
+constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors) {
+  const int64_t k_tiles = (size.k + kTileK - 1) / kTileK;
+  GemmPlan best{.large = false, .vectors = vectors, .splits = 1};
+  double best_cycles = gemm_cycles(size, arithmetic, best, multiprocessors);
+  for (const bool large : {false, true}) {
+    if (large && !vectors) continue;
+    for (int splits = 1; splits <= std::min<int64_t>(kMaxSplits, k_tiles); ++splits) {
+      const GemmPlan plan{.large = large, .vectors = vectors, .splits = splits};
+      const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
+      if (cycles < best_cycles) {
+        best_cycles = cycles;
+        best = plan;
+      }
+    }
+  }
+  return best;
+}
+
+/// Room for the partial sums: splits x outputs.
+constexpr size_t workspace_bytes(const GemmPlan& plan, const GemmSize& size) {
+  return plan.splits == 1 ? 0 : sizeof(float) * static_cast<size_t>(plan.splits) * static_cast<size_t>(size.outputs);
+}
+
+}  // namespace forger::FORGER_DEVICE

@@ -1,0 +1,198 @@
+// The block of every matrix product here: C[M,N] = sum over k of A[M,k] B[k,N].
+//
+// A and B pass through shared memory in stages of 16 k, filled by cp.async three stages ahead; an engine (gemm_ffma.h,
+// gemm_mma.h) multiplies what is there; the result goes through shared memory, too, so that it leaves in whole rows.
+// What A, B and C are is a Problem's business (matrix_operands.h, conv2d_operands.h):
+//   kMajorA, kMajorB          along which axis its operands are contiguous
+//   loader_a<Tile>, loader_b<Tile>(first row or column, first k): with load(tile), which copies a stage and steps to the next
+//   enter(phase)              makes it one of several problems that share a launch; then m, n, k are its sizes
+//   row_offset(row)           of row `row` in C, in elements
+//   c, bias, partials         where results go; outputs = size of C
+//
+// Tiles of an operand in shared memory, without padding, swizzled so that no access below has bank conflicts:
+//   k-major:  [rows][16]   rows of four 16-byte chunks; chunk c of row e lies at c ^ (e / 2 % 4)
+//   mn-major: [16][cols]   column e of row k lies at e ^ 8 * (k / 4 % 4)
+// Both keep 16 aligned bytes together. A thread that multiplies reads "slots" in groups of four: with L lanes along the
+// axis, slot u of lane l is element u * L + l of a k-major tile and element 4 * l + u of an mn-major one, so that each
+// read is a float4, along k or along the axis. The order of rows and columns is put right when C is written, and the
+// order of the sum over k is the same for A and B.
+#pragma once
+
+#include "kernels/cuda/gemm_plan.h"
+#include "kernels/cuda/launch.h"
+
+namespace forger::FORGER_DEVICE {
+
+enum class Major : uint8_t { k, mn };
+
+/// A block's tile of C, and of it each warp's.
+template <int kM_, int kN_, int kWarpM_, int kWarpN_>
+struct Tile {
+  static constexpr int kM = kM_, kN = kN_, kWarpM = kWarpM_, kWarpN = kWarpN_;
+  static constexpr int kWarpsN = kN / kWarpN;
+  static constexpr int kThreads = kM / kWarpM * kWarpsN * 32;
+};
+
+inline constexpr int kStages = 4;
+
+template <class T>
+struct GemmShared {
+  static constexpr int kRow = T::kN + 8;  // of the result: 8 words of padding spread a warp's rows over the banks
+  struct Stage {
+    float a[T::kM * kTileK], b[T::kN * kTileK];
+  };
+  union {
+    Stage stages[kStages];
+    float c[T::kM * kRow];
+  };
+  int row_offset[T::kM];
+};
+
+/// Where element (e, k) of an operand's tile lies.
+template <Major kMajor, int kExtent>
+__device__ __forceinline__ int tile_offset(int e, int k) {
+  if constexpr (kMajor == Major::k) {
+    return e * kTileK + 4 * ((k / 4) ^ (e / 2 % 4)) + k % 4;
+  } else {
+    return k * kExtent + (e ^ (8 * (k / 4 % 4)));
+  }
+}
+
+/// Which element of a group of 4 * kLanes is slot `slot` of lane `lane`.
+template <Major kMajor, int kLanes>
+__device__ __forceinline__ int slot_element(int slot, int lane) {
+  return kMajor == Major::k ? slot * kLanes + lane : 4 * lane + slot;
+}
+
+/// values[slot][j] = element (first + slot_element(slot, lane), k + j); k is a multiple of kDepth, which is 2 or 4.
+template <Major kMajor, int kExtent, int kLanes, int kDepth>
+__device__ __forceinline__ void read_slots(const float* tile, int first, int lane, int k, float (&values)[4][kDepth]) {
+  if constexpr (kMajor == Major::k) {
+#pragma unroll
+    for (int slot = 0; slot < 4; ++slot) {
+      const float* const at = tile + tile_offset<kMajor, kExtent>(first + slot * kLanes + lane, k);
+      if constexpr (kDepth == 4) {
+        const float4 v = *reinterpret_cast<const float4*>(at);
+        values[slot][0] = v.x, values[slot][1] = v.y, values[slot][2] = v.z, values[slot][3] = v.w;
+      } else {
+        const float2 v = *reinterpret_cast<const float2*>(at);
+        values[slot][0] = v.x, values[slot][1] = v.y;
+      }
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < kDepth; ++j) {
+      const float4 v = *reinterpret_cast<const float4*>(tile + tile_offset<kMajor, kExtent>(first + 4 * lane, k + j));
+      values[0][j] = v.x, values[1][j] = v.y, values[2][j] = v.z, values[3][j] = v.w;
+    }
+  }
+}
+
+/// Which pieces of an operand's tile this thread copies: kCount of them, kVec elements each along the contiguous axis,
+/// all at the same place on that axis.
+template <Major kMajor, int kExtent, int kThreads, int kVec>
+struct Pieces {
+  static constexpr int kSideBySide = (kMajor == Major::k ? kTileK : kExtent) / kVec;
+  static constexpr int kStep = kThreads / kSideBySide;
+  static constexpr int kCount = (kMajor == Major::k ? kExtent : kTileK) / kStep;
+  static_assert(kStep * kSideBySide == kThreads && kStep * kCount == (kMajor == Major::k ? kExtent : kTileK));
+
+  static __device__ __forceinline__ int along() { return static_cast<int>(threadIdx.x) % kSideBySide * kVec; }
+  static __device__ __forceinline__ int across(int i) { return static_cast<int>(threadIdx.x) / kSideBySide + i * kStep; }
+
+  /// Starts copying piece i; zeros if not `valid` (`base` must then still be an address of the tensor).
+  static __device__ __forceinline__ void copy(float* tile, int i, const float* base, int offset, bool valid) {
+    const int at =
+        kMajor == Major::k ? tile_offset<kMajor, kExtent>(across(i), along()) : tile_offset<kMajor, kExtent>(along(), across(i));
+    ptx::cp_async<4 * kVec>(tile + at, valid ? base + offset : base, valid);
+  }
+};
+
+/// Blocks per multiprocessor that a kernel's registers must allow: scalar copies need more of them.
+template <class Engine, int kVec>
+inline constexpr int kMinBlocks = kVec == 1 ? 2 : Engine::kBlocksPerSm;
+
+struct GemmGrid {
+  int tiles_n = 1, splits = 1;
+};
+
+/// Writes the block's tile of C from shared memory, with bias, or as partial sums of its split.
+template <class Engine, class Problem>
+__device__ __forceinline__ void store_tile(const Problem& problem, const GemmGrid& grid, int n0, int split) {
+  using T = typename Engine::TileType;
+  auto& shared = block_shared<GemmShared<T>>();
+  constexpr int kChunks = T::kN / 4;
+  float* const to = grid.splits == 1 ? problem.c : problem.partials + split * static_cast<int64_t>(problem.outputs);
+  const float* const bias = grid.splits == 1 ? problem.bias : nullptr;
+  const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
+  if (n >= problem.n) return;
+  const int width = min(4, problem.n - n);
+  float add[4] = {};
+  if (bias) {
+    for (int i = 0; i < width; ++i) add[i] = bias[n + i];
+  }
+  const bool vectors = problem.n % 4 == 0;
+  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += T::kThreads / kChunks) {
+    const int offset = shared.row_offset[row];
+    if (offset < 0) continue;
+    float4 v = *reinterpret_cast<const float4*>(&shared.c[row * GemmShared<T>::kRow + column]);
+    v = make_float4(v.x + add[0], v.y + add[1], v.z + add[2], v.w + add[3]);
+    float* const out = to + offset + n;
+    if (vectors) {
+      *reinterpret_cast<float4*>(out) = v;
+    } else {
+      out[0] = v.x;
+      if (width > 1) out[1] = v.y;
+      if (width > 2) out[2] = v.z;
+      if (width > 3) out[3] = v.w;
+    }
+  }
+}
+
+/// blockIdx.x: tiles of C, columns first (neighbours share A in L2); blockIdx.z: phases x splits of the reduction.
+template <class Engine, class Problem>
+__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid) {
+  using T = typename Engine::TileType;
+  auto& shared = block_shared<GemmShared<T>>();
+  problem.enter(static_cast<int>(blockIdx.z) / grid.splits);
+  const int m0 = static_cast<int>(blockIdx.x) / grid.tiles_n * T::kM, n0 = static_cast<int>(blockIdx.x) % grid.tiles_n * T::kN;
+  if (m0 >= problem.m) return;  // a phase smaller than the others
+  const int split = static_cast<int>(blockIdx.z) % grid.splits;
+  const int64_t all_tiles = ceil_div(problem.k, kTileK);
+  const int first = static_cast<int>(all_tiles * split / grid.splits);
+  const int count = static_cast<int>(all_tiles * (split + 1) / grid.splits) - first;
+
+  for (int row = static_cast<int>(threadIdx.x); row < T::kM; row += T::kThreads) {
+    shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
+  }
+  auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
+  auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
+  const auto fetch = [&](int tile) {
+    if (tile < count) {
+      auto& stage = shared.stages[tile % kStages];
+      loader_a.load(stage.a);
+      loader_b.load(stage.b);
+    }
+    ptx::cp_async_commit();  // an empty group, too: the wait below counts groups
+  };
+#pragma unroll
+  for (int tile = 0; tile < kStages - 1; ++tile) fetch(tile);
+
+  Engine engine;
+#pragma unroll 1
+  for (int tile = 0; tile < count; ++tile) {
+    ptx::cp_async_wait<kStages - 2>();
+    __syncthreads();  // this stage is there for all; nobody reads the one before it any more
+    fetch(tile + kStages - 1);
+    const auto& stage = shared.stages[tile % kStages];
+    engine.template multiply<Problem::kMajorA, Problem::kMajorB>(stage.a, stage.b);
+  }
+  ptx::cp_async_wait<0>();
+  __syncthreads();
+  engine.template store<Problem::kMajorA, Problem::kMajorB>(
+      [&](int row, int column, float value) { shared.c[row * GemmShared<T>::kRow + column] = value; });
+  __syncthreads();
+  store_tile<Engine>(problem, grid, n0, split);
+}
+
+}  // namespace forger::FORGER_DEVICE

@@ -1,0 +1,14 @@
+// The sum of partial results, with bias.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cuda/stream.h"
+
+namespace forger::FORGER_DEVICE {
+
+/// out[i] = bias[i % columns] + partials[0][i] + partials[1][i] + ... in this order. partials: [splits][size];
+/// bias: [columns] or null.
+void split_k_sum(const float* partials, int splits, int64_t size, const float* bias, int columns, float* out, Stream stream);
+
+}  // namespace forger::FORGER_DEVICE
