@@ -10,6 +10,9 @@
 #include "kernels/common/errors.h"
 #include "kernels/common/isa.h"
 #include "kernels/onednn/version.h"
+#ifdef FORGER_HAVE_VENDOR
+#include "kernels/vendor/versions.h"
+#endif
 
 namespace forger {
 namespace {
@@ -42,6 +45,11 @@ int doctor() {
   row("vectors", isa_name());
   row("oneDNN", onednn::version());
   row("CUDA", describe_cuda());
+#ifdef FORGER_HAVE_VENDOR
+  row("vendor", vendor::versions());
+#else
+  row("vendor", "no headers of cuDNN 9 and cuBLASLt were found at build time");
+#endif
   std::string why_not;
   const auto gpus = list_gpus(why_not);
   if (gpus.empty()) row("GPU", "none: " + why_not);

@@ -77,6 +77,8 @@ struct Accuracy {
   bool exact_on_integers = true;  // sums of products of small integers are exact
   /// To what the first two inputs are rounded before anything else: the bound then holds for the rounded inputs.
   Precision operands = Precision::fp32;
+  /// Further error, as a part of the largest result: for libraries that do not say how they round operands.
+  double of_largest = 0;
 };
 
 struct Kernel {
@@ -108,6 +110,11 @@ const Provider& provider();
 }
 /// The same on the GPU; in a build without the CUDA toolkit the table is there, and its kernels cannot run.
 namespace cuda {
+const Provider& provider();
+}
+
+/// cuDNN and cuBLASLt, tuned when a kernel is prepared: the baseline. Only in builds with FORGER_HAVE_VENDOR.
+namespace vendor {
 const Provider& provider();
 }
 

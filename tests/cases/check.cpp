@@ -223,7 +223,9 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
         largest = std::max(largest, std::abs(truth[o][i]));
         found = std::max(found, std::abs(run.outputs[o][i]));
       }
-      const double bound = fill == Fill::integers ? 0.0 : kernel.accuracy.factor * loop_error + c.atol * (1 + largest);
+      const double bound = fill == Fill::integers ? 0.0
+                                                  : kernel.accuracy.factor * loop_error + c.atol * (1 + largest) +
+                                                        kernel.accuracy.of_largest * largest;
       if (largest > 0 && found == 0 && v.problem.empty()) v.problem = fmt::format("output {} is all zero", o);
       for (size_t i = 0; i < truth[o].size(); ++i) {
         const double value = run.outputs[o][i], error = std::abs(value - truth[o][i]);
