@@ -11,7 +11,7 @@
 
 namespace forger::FORGER_DEVICE {
 
-/// A number in mixed radix that counts up in steps of one pipeline stage: (high * mids + mid) * lows + low.
+/// A number in mixed radix that counts up in equal steps: (high * mids + mid) * lows + low.
 class Odometer {
  public:
   __device__ __forceinline__ Odometer() {}
@@ -69,7 +69,7 @@ class PixelTapsLoader {
     for (int i = 0; i < P::kCount; ++i) {
       const bool valid = at_.high < taps_.R && static_cast<unsigned>(y_[i] + dy) < static_cast<unsigned>(image.H) &&
                          static_cast<unsigned>(x_[i] + dx) < static_cast<unsigned>(image.W);
-      P::copy(tile, i, image.data, offset_[i] + tap, valid);
+      P::copy(tile, i, image.data, valid ? offset_[i] + tap : 0, valid);
     }
     at_.add(step_, image.C, taps_.S);
   }
@@ -94,25 +94,25 @@ class PhaseFilterLoader {
 
  public:
   __device__ __forceinline__ PhaseFilterLoader(const PhaseFilter& filter, int first, int first_k)
-      : filter_(filter), step_(kTileK, filter.K, max(filter.taps_s, 1)), c_(first + P::along()) {
-#pragma unroll
-    for (int i = 0; i < P::kCount; ++i) at_[i] = Odometer(first_k + P::across(i), filter.K, max(filter.taps_s, 1));
-  }
+      : filter_(filter),
+        at_(first_k + P::across(0), filter.K, max(filter.taps_s, 1)),
+        step_(P::kStep, filter.K, max(filter.taps_s, 1)),
+        c_(first + P::along()) {}
 
   __device__ __forceinline__ void load(float* tile) {
     const PhaseFilter& f = filter_;
 #pragma unroll
     for (int i = 0; i < P::kCount; ++i) {
-      const int r = f.r0 + f.stride_h * at_[i].high, s = f.s0 + f.stride_w * at_[i].mid;
-      const bool valid = at_[i].high < f.taps_r && c_ < f.C;
-      P::copy(tile, i, f.data, ((at_[i].low * f.R + r) * f.S + s) * f.C + c_, valid);
-      at_[i].add(step_, f.K, f.taps_s);
+      const int r = f.r0 + f.stride_h * at_.high, s = f.s0 + f.stride_w * at_.mid;
+      const bool valid = at_.high < f.taps_r && c_ < f.C;
+      P::copy(tile, i, f.data, valid ? ((at_.low * f.R + r) * f.S + s) * f.C + c_ : 0, valid);
+      at_.add(step_, f.K, f.taps_s);  // to the next piece; from the last to the first of the next stage
     }
   }
 
  private:
   PhaseFilter filter_;
-  Odometer at_[P::kCount], step_;  // (r, s, k)
+  Odometer at_, step_;  // (r, s, k)
   int c_;
 };
 
@@ -130,31 +130,33 @@ class PatchColumnsLoader {
 
  public:
   __device__ __forceinline__ PatchColumnsLoader(const PatchColumns& patch, int first, int first_k)
-      : patch_(patch), step_(kTileK, patch.Q, patch.P), pixel_(first_k) {
+      : patch_(patch),
+        at_(first_k + P::across(0), patch.Q, patch.P),
+        step_(P::kStep, patch.Q, patch.P),
+        pixel_(first_k + P::across(0)) {
     const Odometer tap(first + P::along(), patch.image.C, patch.S);
     c_ = tap.low;
     dx_ = tap.mid - patch.pad_left;
     dy_ = first + P::along() < patch.columns ? tap.high - patch.pad_top : -(1 << 30);
-#pragma unroll
-    for (int i = 0; i < P::kCount; ++i) at_[i] = Odometer(first_k + P::across(i), patch.Q, patch.P);
   }
 
   __device__ __forceinline__ void load(float* tile) {
     const Image& image = patch_.image;
 #pragma unroll
     for (int i = 0; i < P::kCount; ++i) {
-      const int y = at_[i].mid * patch_.stride_h + dy_, x = at_[i].low * patch_.stride_w + dx_;
-      const bool valid = pixel_ + P::across(i) < patch_.pixels && static_cast<unsigned>(y) < static_cast<unsigned>(image.H) &&
+      const int y = at_.mid * patch_.stride_h + dy_, x = at_.low * patch_.stride_w + dx_;
+      const bool valid = pixel_ + i * P::kStep < patch_.pixels && static_cast<unsigned>(y) < static_cast<unsigned>(image.H) &&
                          static_cast<unsigned>(x) < static_cast<unsigned>(image.W);
-      P::copy(tile, i, image.data, ((at_[i].high * image.H + y) * image.W + x) * image.C + c_, valid);
-      at_[i].add(step_, patch_.Q, patch_.P);
+      const int offset = valid ? ((at_.high * image.H + y) * image.W + x) * image.C + c_ : 0;
+      P::copy(tile, i, image.data, offset, valid);
+      at_.add(step_, patch_.Q, patch_.P);
     }
     pixel_ += kTileK;
   }
 
  private:
   PatchColumns patch_;
-  Odometer at_[P::kCount], step_;  // (n, p, q)
+  Odometer at_, step_;  // (n, p, q)
   int pixel_, c_, dx_, dy_;
 };
 

@@ -38,7 +38,7 @@ struct GemmPlan {
 };
 
 inline constexpr int kTileK = 16;  // reduction steps per stage of the pipeline
-inline constexpr int kMaxSplits = 64;
+inline constexpr int kMaxSplits = 128;
 /// Of one tensor: offsets, and offsets of neighbours in the padding, are 32-bit.
 inline constexpr int64_t kMaxGemmElements = int64_t{1} << 30;
 
@@ -67,19 +67,21 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
   if (arithmetic == Arithmetic::tf32) per_cycle = 500;
   if (arithmetic == Arithmetic::bf16) per_cycle = 650;
   if (!plan.large) per_cycle *= 0.7;                                         // a small tile reads each operand more often
-  constexpr double kBlockStart = 2000, kSumLaunch = 4000, kSumPerCycle = 6;  // floats that one multiprocessor adds per cycle
+  constexpr double kBlockStart = 2000, kSumLaunch = 5000, kSumLatency = 80;  // the last: per split
+  constexpr double kSumPerCycle = 6;                                         // floats that one multiprocessor adds
 
   const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
   const int64_t blocks = ceil(size.m, tile.m) * ceil(size.n, tile.n) * size.phases * plan.splits;
   const int64_t k_tiles = ceil(ceil(size.k, kTileK), plan.splits);
-  // A multiprocessor with one block runs it about as fast as each of two: a lone block leaves its latencies bare.
-  const double fill = std::min<double>(tile.blocks_per_sm, static_cast<double>(ceil(blocks, multiprocessors)));
+  // With x of its blocks a multiprocessor reaches 0.4 + 0.6 x of its speed: the rest are latencies left bare.
+  const double x = std::min(1.0, static_cast<double>(ceil(blocks, multiprocessors)) / tile.blocks_per_sm);
   const double full = static_cast<double>(tile.m) * tile.n * kTileK / per_cycle * static_cast<double>(tile.blocks_per_sm);
-  const double per_k_tile = full * (0.5 + 0.5 * fill / tile.blocks_per_sm);
+  const double per_k_tile = full * x / (0.4 + 0.6 * x);
   const auto waves = static_cast<double>(ceil(blocks, int64_t{multiprocessors} * tile.blocks_per_sm));
   double cycles = waves * (static_cast<double>(k_tiles) * per_k_tile + kBlockStart);
   if (plan.splits > 1) {
-    cycles += kSumLaunch + static_cast<double>(size.outputs) * (2 * plan.splits + 1) / (kSumPerCycle * multiprocessors);
+    cycles += kSumLaunch + kSumLatency * plan.splits;
+    cycles += static_cast<double>(size.outputs) * (2 * plan.splits + 1) / (kSumPerCycle * multiprocessors);
   }
   return cycles;
 }

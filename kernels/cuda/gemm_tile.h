@@ -100,11 +100,11 @@ struct Pieces {
   static __device__ __forceinline__ int along() { return static_cast<int>(threadIdx.x) % kSideBySide * kVec; }
   static __device__ __forceinline__ int across(int i) { return static_cast<int>(threadIdx.x) / kSideBySide + i * kStep; }
 
-  /// Starts copying piece i; zeros if not `valid` (`base` must then still be an address of the tensor).
+  /// Starts copying piece i; zeros if not `valid`, and then the offset is 0.
   static __device__ __forceinline__ void copy(float* tile, int i, const float* base, int offset, bool valid) {
     const int at =
         kMajor == Major::k ? tile_offset<kMajor, kExtent>(across(i), along()) : tile_offset<kMajor, kExtent>(along(), across(i));
-    ptx::cp_async<4 * kVec>(tile + at, valid ? base + offset : base, valid);
+    ptx::cp_async<4 * kVec>(tile + at, base + offset, valid);
   }
 };
 

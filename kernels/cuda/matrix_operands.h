@@ -24,8 +24,9 @@ class MatrixLoader {
     for (int i = 0; i < P::kCount; ++i) {
       const int e = first_ + (kMajor == Major::k ? P::across(i) : P::along());
       const int k = first_k_ + (kMajor == Major::k ? P::along() : P::across(i));
-      const int offset = kMajor == Major::k ? e * matrix_.ld + k : k * matrix_.ld + e;
-      P::copy(tile, i, matrix_.data, offset, e < matrix_.extent && k < matrix_.k);
+      const bool valid = e < matrix_.extent && k < matrix_.k;
+      const int offset = !valid ? 0 : kMajor == Major::k ? e * matrix_.ld + k : k * matrix_.ld + e;
+      P::copy(tile, i, matrix_.data, offset, valid);
     }
     first_k_ += kTileK;
   }

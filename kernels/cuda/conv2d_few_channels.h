@@ -1,0 +1,44 @@
+// Direct convolutions, in plain fp32, for tensors with so few channels that a matrix product would mostly multiply
+// padding: a generator's last layer, a discriminator's first, and their gradients.
+//
+// x: NHWC, w: KRSC, y: NPQK, all f32. Each supports_* says why a size is declined. Nothing throws but a launch that CUDA
+// refuses (DeviceError). Results do not depend on the number of multiprocessors, but for conv2d_few_filter_grad, whose
+// number of partial sums does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/common/conv2d_shape.h"
+#include "kernels/cuda/stream.h"
+
+namespace forger::FORGER_DEVICE {
+
+// Reasons are static strings; null means supported.
+
+/// y = conv(x, w) + bias with 1 or 3 output channels and at least 16 input channels.
+const char* few_outputs_declines(const Conv2dShape& s);
+void conv2d_few_outputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream);
+
+/// y = conv(x, w) + bias with at most 4 input channels.
+const char* few_inputs_declines(const Conv2dShape& s);
+void conv2d_few_inputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream);
+
+/// dx of a convolution with at most 4 output channels and stride 1: conv2d_few_inputs with the filter turned round.
+const char* input_grad_few_inputs_declines(const Conv2dShape& s);
+void conv2d_input_grad_few_inputs(const Conv2dShape& s, const float* dy, const float* w, const float* bias, float* dx,
+                                  Stream stream);
+
+/// dx of a convolution with at most 4 input and at least 16 output channels.
+const char* input_grad_few_outputs_declines(const Conv2dShape& s);
+void conv2d_input_grad_few_outputs(const Conv2dShape& s, const float* dy, const float* w, const float* bias, float* dx,
+                                   Stream stream);
+
+/// dw of a convolution with 1 or 3 channels on one side and at least 16 on the other.
+const char* few_filter_grad_declines(const Conv2dShape& s);
+/// Number of partial sums; workspace: that many filters, unless it is 1.
+int few_filter_grad_splits(const Conv2dShape& s, int multiprocessors);
+void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* workspace,
+                            Stream stream);
+
+}  // namespace forger::FORGER_DEVICE

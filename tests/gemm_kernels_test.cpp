@@ -1,0 +1,145 @@
+// The CUDA provider's matrix products under emulation, with plans that the engine would not make for sizes this small:
+// every tile, every split, every order of the threads. On small integers all arithmetics are exact.
+#define FORGER_DEVICE emulated
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/cuda/conv2d.h"
+#include "kernels/cuda/matmul.h"
+#include "kernels/emulation/grid.h"
+#include "kernels/reference/conv2d.h"
+#include "kernels/reference/linear.h"
+
+using namespace forger;
+
+namespace {
+
+using emulated::Arithmetic;
+using emulated::GemmPlan;
+using emulation::ThreadOrder;
+using Floats = std::vector<float>;
+
+constexpr Arithmetic kAll[] = {Arithmetic::ffma, Arithmetic::tf32, Arithmetic::tf32x3, Arithmetic::bf16};
+
+Floats integers(int64_t size, unsigned seed) {
+  Floats values(static_cast<size_t>(size));
+  for (float& v : values) {
+    seed = seed * 1664525u + 1013904223u;
+    v = static_cast<float>(static_cast<int>(seed >> 16) % 7 - 3);
+  }
+  return values;
+}
+
+/// Runs f(arithmetic, plan, workspace, stream) with all plans; it returns the result, which must be `expected`.
+template <class F>
+void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats& expected, F f) {
+  for (const Arithmetic arithmetic : kAll) {
+    for (const bool large : {false, true}) {
+      if (large && !vectors) continue;
+      for (const int splits : {1, 3}) {
+        const GemmPlan plan{.large = large, .vectors = vectors, .splits = splits};
+        Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
+        CAPTURE(static_cast<int>(arithmetic));
+        CAPTURE(large);
+        CAPTURE(splits);
+        CHECK(f(arithmetic, plan, workspace.data(), nullptr) == expected);
+      }
+    }
+  }
+}
+
+// Several tiles in both directions, none of them full.
+constexpr Conv2dShape kStride1{.N = 2, .H = 9, .W = 10, .C = 12, .K = 132, .R = 3, .S = 2, .P = 9, .Q = 10, .pad_top = 1};
+constexpr Conv2dShape kStride2{.N = 3,
+                               .H = 9,
+                               .W = 8,
+                               .C = 68,
+                               .K = 20,
+                               .R = 3,
+                               .S = 4,
+                               .P = 5,
+                               .Q = 4,
+                               .stride_h = 2,
+                               .stride_w = 2,
+                               .pad_top = 1,
+                               .pad_left = 1};
+constexpr Conv2dShape kOdd{.N = 2, .H = 6, .W = 7, .C = 3, .K = 5, .R = 3, .S = 2, .P = 2, .Q = 7, .stride_h = 3, .pad_left = 1};
+constexpr Conv2dShape kConvolutions[] = {kStride1, kStride2, kOdd};
+
+void check_conv2d(const Conv2dShape& s, Stream stream_of_orders) {
+  const Floats x = integers(s.input_size(), 1), w = integers(s.filter_size(), 2), bias = integers(s.K, 3);
+  Floats expected(static_cast<size_t>(s.output_size()));
+  reference::conv2d(s, x.data(), w.data(), bias.data(), expected.data());
+  check_all_plans(emulated::conv2d_size(s), emulated::conv2d_vectors(s), expected,
+                  [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream) {
+                    Floats y(expected.size(), NAN);
+                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), workspace, stream_of_orders);
+                    return y;
+                  });
+}
+
+}  // namespace
+
+TEST_CASE("gemm kernels: conv2d with every plan") {
+  for (const Conv2dShape& s : kConvolutions) check_conv2d(s, nullptr);
+}
+
+TEST_CASE("gemm kernels: conv2d_input_grad with every plan") {
+  for (const Conv2dShape& s : kConvolutions) {
+    const Floats dy = integers(s.output_size(), 4), w = integers(s.filter_size(), 5), bias = integers(s.C, 6);
+    Floats expected(static_cast<size_t>(s.input_size()));
+    reference::conv2d_input_grad(s, dy.data(), w.data(), bias.data(), expected.data());
+    check_all_plans(emulated::conv2d_input_grad_size(s), emulated::conv2d_input_grad_vectors(s), expected,
+                    [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+                      Floats dx(expected.size(), NAN);
+                      emulated::conv2d_input_grad(s, arithmetic, plan, dy.data(), w.data(), bias.data(), dx.data(), workspace,
+                                                  stream);
+                      return dx;
+                    });
+  }
+}
+
+TEST_CASE("gemm kernels: conv2d_filter_grad with every plan") {
+  for (const Conv2dShape& s : kConvolutions) {
+    const Floats x = integers(s.input_size(), 7), dy = integers(s.output_size(), 8);
+    Floats expected(static_cast<size_t>(s.filter_size()));
+    reference::conv2d_filter_grad(s, x.data(), dy.data(), expected.data());
+    check_all_plans(emulated::conv2d_filter_grad_size(s), emulated::conv2d_filter_grad_vectors(s), expected,
+                    [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+                      Floats dw(expected.size(), NAN);
+                      emulated::conv2d_filter_grad(s, arithmetic, plan, x.data(), dy.data(), dw.data(), workspace, stream);
+                      return dw;
+                    });
+  }
+}
+
+TEST_CASE("gemm kernels: matmul with every plan and transpose") {
+  for (const bool vectors : {false, true}) {
+    for (const bool ta : {false, true}) {
+      for (const bool tb : {false, true}) {
+        const emulated::MatmulShape s{vectors ? 140 : 37, vectors ? 132 : 70, vectors ? 100 : 51, ta, tb};
+        const Floats a = integers(s.m * s.k, 9), b = integers(s.k * s.n, 10), bias = integers(s.n, 11);
+        Floats expected(static_cast<size_t>(s.m * s.n));
+        reference::matmul(s.m, s.n, s.k, ta, tb, a.data(), b.data(), bias.data(), expected.data());
+        CHECK(emulated::matmul_vectors(s) == vectors);
+        check_all_plans(emulated::matmul_size(s), vectors, expected,
+                        [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+                          Floats c(expected.size(), NAN);
+                          emulated::matmul(s, arithmetic, plan, a.data(), b.data(), bias.data(), c.data(), workspace, stream);
+                          return c;
+                        });
+      }
+    }
+  }
+}
+
+TEST_CASE("gemm kernels: the order of threads and of copies does not matter") {
+  for (const ThreadOrder order : {ThreadOrder::forward, ThreadOrder::backward, ThreadOrder::shuffled}) {
+    for (const bool early : {false, true}) {
+      emulation::Options options{.order = order, .seed = 5, .copy_early = early};
+      check_conv2d(kStride2, reinterpret_cast<Stream>(&options));
+    }
+  }
+}

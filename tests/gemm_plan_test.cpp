@@ -1,0 +1,69 @@
+// The plan of a matrix product: a pure function, so everything about it can be checked without a GPU.
+#include <doctest/doctest.h>
+
+#include "kernels/cuda/gemm_plan.h"
+
+using namespace forger;
+using namespace forger::FORGER_DEVICE;
+
+namespace {
+
+constexpr Arithmetic kAll[] = {Arithmetic::ffma, Arithmetic::tf32, Arithmetic::tf32x3, Arithmetic::bf16};
+
+GemmSize matrix(int64_t m, int64_t n, int64_t k) {
+  return {.m = m, .n = n, .k = k, .outputs = m * n};
+}
+
+int64_t blocks(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan) {
+  const TileSize tile = tile_size(arithmetic, plan.large);
+  return (size.m + tile.m - 1) / tile.m * ((size.n + tile.n - 1) / tile.n) * size.phases * plan.splits;
+}
+
+}  // namespace
+
+TEST_CASE("gemm plan: within its limits, for any size and any GPU") {
+  for (const int64_t m : {1, 3, 64, 1000, 200'704}) {
+    for (const int64_t n : {1, 32, 65, 512}) {
+      for (const int64_t k : {0, 1, 16, 17, 2048, 200'704}) {
+        for (const int sms : {1, 20, 108, 132}) {
+          for (const Arithmetic arithmetic : kAll) {
+            for (const bool vectors : {false, true}) {
+              const GemmPlan plan = plan_gemm(matrix(m, n, k), arithmetic, vectors, sms);
+              CAPTURE(m);
+              CAPTURE(n);
+              CAPTURE(k);
+              CHECK(plan == plan_gemm(matrix(m, n, k), arithmetic, vectors, sms));
+              CHECK(plan.vectors == vectors);
+              CHECK((vectors || !plan.large));
+              CHECK(plan.splits >= 1);
+              CHECK(plan.splits <= kMaxSplits);
+              CHECK(plan.splits <= std::max<int64_t>(1, (k + kTileK - 1) / kTileK));  // no split without work
+              const size_t partials = plan.splits == 1 ? 0 : static_cast<size_t>(plan.splits * m * n) * sizeof(float);
+              CHECK(workspace_bytes(plan, matrix(m, n, k)) == partials);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gemm plan: a long reduction into a small output is split until the GPU is busy") {
+  for (const Arithmetic arithmetic : kAll) {
+    const GemmSize filter_grad = matrix(64, 16 * 32, 32 * 28 * 28);
+    CHECK(blocks(filter_grad, arithmetic, plan_gemm(filter_grad, arithmetic, true, 132)) >= 132);
+    CHECK(plan_gemm(filter_grad, arithmetic, true, 1).splits < plan_gemm(filter_grad, arithmetic, true, 132).splits);
+  }
+}
+
+TEST_CASE("gemm plan: a product that fills the GPU gets the large tile and no splits") {
+  for (const Arithmetic arithmetic : kAll) {
+    const GemmPlan plan = plan_gemm(matrix(1 << 20, 128, 2048), arithmetic, true, 132);
+    CHECK(plan.large);
+    CHECK(plan.splits == 1);
+  }
+}
+
+TEST_CASE("gemm plan: a tiny product is one launch") {
+  for (const Arithmetic arithmetic : kAll) CHECK(plan_gemm(matrix(32, 64, 32), arithmetic, true, 132).splits == 1);
+}
