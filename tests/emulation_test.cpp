@@ -61,7 +61,7 @@ TEST_CASE("emulation: a correct kernel gives one result in every thread order") 
     CHECK(block_sums(block_sum_f32_kernel<false>, options) == std::vector<float>{2016, 6112});
 }
 
-TEST_CASE("emulation: a missing barrier changes the result in some thread order") {
+TEST_CASE("emulation: a missing barrier changes the result in some thread order") {  // and is a race to ThreadSanitizer
   int wrong = 0;
   for (const Options& options : kOptions)
     wrong += block_sums(block_sum_f32_kernel<true>, options) != std::vector<float>{2016, 6112};
@@ -120,12 +120,17 @@ TEST_CASE("emulation: lanes that return leave their part of the last exchange, a
   }
 }
 
-TEST_CASE("emulation: cp.async copies, zeros what is not valid, and must be waited for") {
+TEST_CASE("emulation: cp.async copies, and zeros what is not valid") {
+  std::vector<float> expected(4 * kThreads);
+  for (unsigned i = 0; i < 4 * 63; ++i) expected[i] = static_cast<float>(i + 1);
+  for (const Options& options : kOptions) CHECK(copied(async_copy_f32_kernel<false, false>, options) == expected);
+}
+
+TEST_CASE("emulation: cp.async without its wait or its barrier changes the result in some thread order") {  // races, too
   std::vector<float> expected(4 * kThreads);
   for (unsigned i = 0; i < 4 * 63; ++i) expected[i] = static_cast<float>(i + 1);
   int without_wait = 0, without_barrier = 0;
   for (const Options& options : kOptions) {
-    CHECK(copied(async_copy_f32_kernel<false, false>, options) == expected);
     without_wait += copied(async_copy_f32_kernel<true, false>, options) != expected;
     without_barrier += copied(async_copy_f32_kernel<false, true>, options) != expected;
   }
@@ -164,26 +169,6 @@ TEST_CASE("emulation: threads that wait for each other at different places are n
   CHECK(divergent.find("thread (16, 0, 0) waits for its warp at __shfl_xor_sync") != std::string::npos);
   CHECK(divergent.find("thread (0, 0, 0) at __syncthreads") != std::string::npos);
   CHECK(error_of(mixed_shuffles_kernel, {.threads = 32}).find("of the same warp at __shfl_sync") != std::string::npos);
-}
-
-namespace {
-
-/// Lanes return right after their last shuffle, half of them before it.
-void early_return_kernel(int* out) {
-  const int lane = static_cast<int>(threadIdx.x);
-  const int sum = lane + __shfl_xor_sync(0xFFFFFFFFu, lane, 1);
-  if (lane >= 16) return;
-  out[lane] = __shfl_xor_sync(0xFFFFFFFFu, sum, 2);
-}
-
-}  // namespace
-
-TEST_CASE("emulation: a lane that returns leaves what others still read, and nothing for those who come later") {
-  for (const Options& options : kOptions) {
-    int out[16] = {};
-    launch(early_return_kernel, {.threads = 32}, stream_of_options(options), out);
-    for (int i = 0; i < 16; ++i) CHECK(out[i] == (i ^ 2) + (i ^ 3));
-  }
 }
 
 TEST_CASE("emulation: launches that no GPU takes are refused") {
@@ -226,12 +211,13 @@ std::string problem_of_scale() {
 
 }  // namespace
 
-TEST_CASE("emulation: a read out of bounds and a wrong index are caught") {
+TEST_CASE("emulation: a wrong index is caught") {
   CHECK(problem_of_scale<Plant::nothing>() == "");
   CHECK(problem_of_scale<Plant::wrong_index>().find("instead of") != std::string::npos);
-#ifndef __SANITIZE_ADDRESS__  // which would end the process here, rightly
+}
+
+TEST_CASE("emulation: a read out of bounds spoils the result") {  // and ends the process under AddressSanitizer
   CHECK(problem_of_scale<Plant::out_of_bounds>().find("nan") != std::string::npos);
-#endif
 }
 
 TEST_CASE("emulated kernels: the same bytes in every thread order") {
