@@ -33,6 +33,14 @@ std::optional<std::string> direct_declines(const NodeView& v) {
   return reason ? std::optional<std::string>(reason) : std::nullopt;
 }
 
+/// Where a direct kernel computes one row or column, a tile of the matrix product computes 64, of padding.
+template <const char* (*DirectDeclines)(const Conv2dShape&)>
+std::optional<std::string> wide_declines(const NodeView& v) {
+  if (auto reason = gemm_declines(v)) return reason;
+  if (!DirectDeclines(conv2d_shape(v.attributes()))) return "so few channels are a direct kernel's";
+  return std::nullopt;
+}
+
 GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic, bool vectors) {
   return plan_gemm(size, arithmetic, vectors, v.target().multiprocessors);
 }
@@ -131,22 +139,29 @@ constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precisi
 
 std::vector<Kernel> gemm_kernels() {
   using enum Arithmetic;
+  constexpr auto conv2d_declines = wide_declines<few_outputs_declines>,
+                 filter_grad_declines = wide_declines<few_filter_grad_declines>;
   constexpr auto fp32 = Precision::fp32;
   return {
       // Kernels for few channels are exact fp32 and, for their sizes, faster than tensor cores fed with padding.
       {"conv2d", "conv2d_few_outputs", direct_declines<few_outputs_declines>, prepare_direct<conv2d_few_outputs>},
       {"conv2d", "conv2d_few_inputs", direct_declines<few_inputs_declines>, prepare_direct<conv2d_few_inputs>},
-      {"conv2d", "conv2d_implicit_gemm_ffma", gemm_declines, prepare_conv2d<ffma>, {}, fp32},
-      {"conv2d", "conv2d_implicit_gemm_3xtf32", gemm_declines, prepare_conv2d<tf32x3>, {}, fp32},
-      {"conv2d", "conv2d_implicit_gemm_tf32", gemm_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
-      {"conv2d", "conv2d_implicit_gemm_bf16", gemm_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
+      {"conv2d", "conv2d_implicit_gemm_ffma", conv2d_declines, prepare_conv2d<ffma>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_3xtf32", conv2d_declines, prepare_conv2d<tf32x3>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_tf32", conv2d_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
+      {"conv2d", "conv2d_implicit_gemm_bf16", conv2d_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
       {"conv2d_filter_grad", "conv2d_filter_grad_few_channels", direct_declines<few_filter_grad_declines>,
        prepare_few_filter_grad},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", gemm_declines, prepare_filter_grad<ffma>, {}, fp32},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_3xtf32", gemm_declines, prepare_filter_grad<tf32x3>, {}, fp32},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", gemm_declines, prepare_filter_grad<tf32>, kTf32,
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", filter_grad_declines, prepare_filter_grad<ffma>, {}, fp32},
+      {"conv2d_filter_grad",
+       "conv2d_filter_grad_implicit_gemm_3xtf32",
+       filter_grad_declines,
+       prepare_filter_grad<tf32x3>,
+       {},
+       fp32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", filter_grad_declines, prepare_filter_grad<tf32>, kTf32,
        Precision::tf32},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", gemm_declines, prepare_filter_grad<bf16>, kBf16,
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", filter_grad_declines, prepare_filter_grad<bf16>, kBf16,
        Precision::bf16},
       {"conv2d_input_grad", "conv2d_input_grad_few_inputs", direct_declines<input_grad_few_inputs_declines>,
        prepare_direct<conv2d_input_grad_few_inputs>},
