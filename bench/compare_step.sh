@@ -15,6 +15,6 @@ for fakes in predict shared; do
     peer=$("$python" bench/peers/dcgan_pytorch.py --fakes "$fakes" --threads "$threads" --steps "$steps")
     a=$(value ms_median <<<"$ours") b=$(value median_ms <<<"$peer")
     printf '%-8s %12.1f %12.1f %7.2f %14.0f %14.0f\n' "$fakes" "$a" "$b" "$(bc -l <<<"$a / $b")" \
-      "$(value peak_rss_mib <<<"$ours")" "$(value peak_rss_mb <<<"$peer")"
+      "$(value peak_mib <<<"$ours")" "$(value peak_rss_mb <<<"$peer")"
   done
 done

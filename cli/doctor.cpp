@@ -6,9 +6,13 @@
 #include "cli/commands.h"
 #include "cli/recipe_options.h"
 #include "datasets/image_dataset.h"
+#include "engine/runtime/backend.h"
 #include "kernels/common/errors.h"
 #include "kernels/common/isa.h"
 #include "kernels/onednn/version.h"
+#ifdef FORGER_HAVE_VENDOR
+#include "kernels/vendor/versions.h"
+#endif
 
 namespace forger {
 namespace {
@@ -30,23 +34,36 @@ std::string describe_data(const std::string& folder) {
   }
 }
 
+double gib(size_t bytes) {
+  return static_cast<double>(bytes) / (1 << 30);
+}
+
 int doctor() {
   const auto row = [](const char* name, const std::string& value) { fmt::print("{:<12} {}\n", name, value); };
   row("forger", FORGER_VERSION);
   row("cpu", fmt::format("{}, {} threads", cpu_name(), omp_get_max_threads()));
   row("vectors", isa_name());
   row("oneDNN", onednn::version());
-#ifdef FORGER_CUDA_VERSION
-  row("CUDA", "toolkit " FORGER_CUDA_VERSION " found at build time; this version has kernels for the CPU only");
+  row("CUDA", describe_cuda());
+#ifdef FORGER_HAVE_VENDOR
+  row("vendor", vendor::versions());
 #else
-  row("CUDA", "no toolkit was found at build time");
+  row("vendor", "no headers of cuDNN 9 and cuBLASLt were found at build time");
 #endif
-  row("device auto", "cpu, providers onednn, reference");
+  std::string why_not;
+  const auto gpus = list_gpus(why_not);
+  if (gpus.empty()) row("GPU", "none: " + why_not);
+  for (const GpuInfo& gpu : gpus) {
+    row(fmt::format("cuda:{}", gpu.index).c_str(),
+        fmt::format("{}, compute capability {}.{}, {} multiprocessors, {:.1f} GiB, L2 {:.0f} MiB", gpu.name, gpu.major, gpu.minor,
+                    gpu.multiprocessors, gib(gpu.total_bytes), static_cast<double>(gpu.l2_bytes) / (1 << 20)));
+  }
+  row("device auto", open_backend({}).description);
   row("MNIST", describe_data(make_config("dcgan", "", {}).text("data")));
   row("Fashion", describe_data("/usr/share/datasets/fashion-mnist"));
   std::error_code error;
   const auto space = std::filesystem::space(".", error);
-  row("disk", error ? error.message() : fmt::format("{:.1f} GiB free here", static_cast<double>(space.available) / (1 << 30)));
+  row("disk", error ? error.message() : fmt::format("{:.1f} GiB free here", gib(space.available)));
   return 0;
 }
 

@@ -15,7 +15,12 @@ void add_explain(CLI::App& app, Action& action) {
     action = [recipe, graph, flags] {
       const Config config = make_config(*recipe, "", flags->given());
       const Graph step = build_train_step(find_recipe(*recipe), config, load_real_data(config));
-      fmt::print("{}", *graph ? to_string(step) : explain(compile(step, providers_of(config))));
+      if (*graph) {
+        fmt::print("{}", to_string(step));
+        return 0;
+      }
+      const Backend backend = plan_backend(backend_options(config));
+      fmt::print("{}\n{}", backend.description, explain(compile(step, backend.providers, backend.target)));
       return 0;
     };
   });

@@ -12,7 +12,7 @@ namespace forger {
 namespace {
 
 struct SampleArguments {
-  std::string run, grid, out = "samples.png";
+  std::string run, grid, out = "samples.png", device = "auto";
   int64_t count = 32;
   int64_t seed = 0;
   bool seed_given = false;
@@ -75,9 +75,10 @@ int sample(const SampleArguments& a) {
   }
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
   const Grid grid = picture ? grid_of(a, shape) : Grid{0, 0};
-  VariableStore variables(host_device());
+  const Backend backend = open_backend({.device = a.device});
+  VariableStore variables(*backend.device);
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
-  Sampler sampler(recipe, checkpoint.config, shape, variables);
+  Sampler sampler(recipe, checkpoint.config, shape, backend, variables);
   checkpoint.restore(variables);
   const auto samples = sampler(latent_noise(checkpoint.config, a.count, seed, "sample/z"));
 
@@ -109,6 +110,7 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
   CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")->check(check_seed);
+  command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
   command->callback([&action, a, seed] {
     action = [a, seed] {

@@ -19,7 +19,8 @@ struct TrainArguments {
 int train_new(const TrainArguments& arguments, const GivenOptions& given) {
   TrainingRun run(make_config(arguments.recipe, arguments.config_file, given), nullptr);
   const Config& c = run.config();
-  const auto directory = RunDirectory::create(arguments.out, fmt::format("{}-cpu-seed{}", c.recipe(), c.integer("seed")));
+  const auto directory =
+      RunDirectory::create(arguments.out, fmt::format("{}-{}-seed{}", c.recipe(), device_kind(run.backend()), c.integer("seed")));
   return train(run, directory) ? 0 : kInterrupted;
 }
 

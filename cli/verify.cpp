@@ -1,5 +1,7 @@
+#include <nlohmann/json.hpp>
+
 #include "cli/commands.h"
-#include "kernels/common/errors.h"
+#include "engine/runtime/backend.h"
 #include "models/config.h"
 #include "tests/cases/case.h"
 
@@ -8,15 +10,46 @@ namespace {
 
 constexpr double kGradientBound = 1e-6, kSecondGradientBound = 1e-5;
 
-struct Tally {
-  int passed = 0, failed = 0;
+struct VerifyArguments {
+  std::string op, device = "cpu", format = "table";
+  bool kernels_only = false;
+};
 
-  void row(const std::string& op, const std::string& size, const std::string& what, double error, double bound,
-           const std::string& problem) {
-    ++(problem.empty() ? passed : failed);
-    fmt::print("{:<22} {:<30} {:<36} {:>9.2e} {:>9.2e}  {}\n", op, size, what, error, bound,
-               problem.empty() ? "ok" : "MISS " + problem);
+/// The table, or one JSON object per row, as the checks go on.
+class Report {
+ public:
+  explicit Report(bool json) : json_(json) {
+    if (!json_)
+      fmt::print("{:<22} {:<30} {:<18} {:<40} {:<9} {:>9} {:>9}  {}\n", "op", "case", "output", "kernel", "precision", "error",
+                 "bound", "verdict");
   }
+
+  void row(const Case& c, const std::string& variant, const Verdict& v) {
+    ++(v.problem.empty() ? passed_ : failed_);
+    if (json_) {
+      const nlohmann::json line{
+          {"op", c.op},           {"case", c.name + variant}, {"output", v.output}, {"provider", v.provider},
+          {"kernel", v.kernel},   {"precision", v.precision}, {"error", v.error},   {"bound", v.bound},
+          {"problem", v.problem}, {"ok", v.problem.empty()}};
+      fmt::print("{}\n", line.dump());
+    } else {
+      fmt::print("{:<22} {:<30} {:<18} {:<40} {:<9} {:>9.2e} {:>9.2e}  {}\n", c.op, c.name + variant, v.output, v.kernel,
+                 v.precision, v.error, v.bound, v.problem.empty() ? "ok" : "MISS " + v.problem);
+    }
+  }
+
+  int finish() const {
+    if (json_) {
+      fmt::print("{}\n", nlohmann::json{{"passed", passed_}, {"failed", failed_}}.dump());
+    } else {
+      fmt::print("{} passed, {} failed\n", passed_, failed_);
+    }
+    return failed_ == 0 && passed_ > 0 ? 0 : 1;
+  }
+
+ private:
+  bool json_;
+  int passed_ = 0, failed_ = 0;
 };
 
 void check_op(const std::string& name) {
@@ -27,28 +60,37 @@ void check_op(const std::string& name) {
   }
 }
 
-int verify_all(const std::string& only, bool gradients) {
-  if (!only.empty()) check_op(only);
-  fmt::print("{:<22} {:<30} {:<36} {:>9} {:>9}  {}\n", "op", "case", "kernel", "error", "bound", "verdict");
-  Tally tally;
+Verdict gradient_verdict(const std::string& name, double error, double bound) {
+  return {.provider = "autodiff",
+          .kernel = name,
+          .precision = "fp64",
+          .error = error,
+          .bound = bound,
+          .problem = error < bound ? "" : "differs from central differences"};
+}
+
+int verify_all(const VerifyArguments& arguments) {
+  if (!arguments.op.empty()) check_op(arguments.op);
+  const Backend backend = open_backend({.device = arguments.device});
+  const bool host = arguments.device == "cpu";  // with the emulator: all that needs no GPU
+  Report report(arguments.format == "json");
   for (const Case& c : all_cases()) {
-    if (!only.empty() && c.op != only) continue;
+    if (!arguments.op.empty() && c.op != arguments.op) continue;
     for (const Provider* provider : all_providers()) {
+      const bool here = provider->place == backend.place || (host && provider->place == Provider::Place::emulator);
+      if (!here) continue;
       for (const Fill fill : {Fill::reals, Fill::integers}) {
         if (fill == Fill::integers && !c.exact_on_integers) continue;
-        for (const Verdict& v : check_case(c, *provider, fill)) {
-          tally.row(c.op, c.name + (fill == Fill::integers ? " (integers)" : ""), v.kernel, v.error, v.bound, v.problem);
+        for (const Verdict& v : check_case(c, *provider, fill, {.device = backend.device.get(), .target = backend.target})) {
+          report.row(c, fill == Fill::integers ? " (integers)" : "", v);
         }
       }
     }
-    if (!gradients || !c.check_gradients) continue;
-    const double first = gradient_error(c), second = second_gradient_error(c);
-    tally.row(c.op, c.name, "gradient", first, kGradientBound, first < kGradientBound ? "" : "differs from central differences");
-    tally.row(c.op, c.name, "second gradient", second, kSecondGradientBound,
-              second < kSecondGradientBound ? "" : "differs from central differences");
+    if (arguments.kernels_only || !c.check_gradients || !host) continue;  // gradients are the graph's: no device changes them
+    report.row(c, "", gradient_verdict("gradient", gradient_error(c), kGradientBound));
+    report.row(c, "", gradient_verdict("second gradient", second_gradient_error(c), kSecondGradientBound));
   }
-  fmt::print("{} passed, {} failed\n", tally.passed, tally.failed);
-  return tally.failed == 0 && tally.passed > 0 ? 0 : 1;
+  return report.finish();
 }
 
 }  // namespace
@@ -56,12 +98,13 @@ int verify_all(const std::string& only, bool gradients) {
 void add_verify(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("verify", "check every kernel against the reference, every gradient against differences");
-  auto only = std::make_shared<std::string>();
-  auto kernels_only = std::make_shared<bool>(false);
-  command->add_option("--op", *only, "check this op alone");
-  command->add_flag("--kernels-only", *kernels_only, "leave out the gradients");
-  command->callback(
-      [&action, only, kernels_only] { action = [only, kernels_only] { return verify_all(*only, !*kernels_only); }; });
+  auto a = std::make_shared<VerifyArguments>();
+  command->add_option("--op", a->op, "check this op alone");
+  command->add_option("--device", a->device, "cpu (the CUDA kernels are emulated, too), emulated, cuda or cuda:N")
+      ->capture_default_str();
+  command->add_flag("--kernels-only", a->kernels_only, "leave out the gradients");
+  command->add_option("--format", a->format, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  command->callback([&action, a] { action = [a] { return verify_all(*a); }; });
 }
 
 }  // namespace forger

@@ -93,7 +93,7 @@ TEST_CASE("explain, verify and bench work on small things") {
   const auto json = nlohmann::json::parse(bench.out);
   CHECK(json["recipe"] == "pattern1010");
   CHECK(json["ms_median"].get<double>() > 0);
-  CHECK(contains(w.run("bench kernels pattern1010 --repeats 3").out, "launches"));
+  CHECK(contains(w.run("bench launches pattern1010 --repeats 3").out, "launches"));
   CHECK(w.tree().empty());
 }
 

@@ -31,7 +31,7 @@ int count_ops(const Graph& graph, std::string_view op) {
 /// Runs a graph without inputs and returns output "y".
 std::vector<double> run(const Graph& graph, std::span<const Pass> passes) {
   VariableStore variables(host_device());
-  Session session(compile(graph, kReference, passes), variables, 3);
+  Session session(compile(graph, kReference, {}, passes), variables, 3);
   session.run();
   return session.output("y");
 }

@@ -91,10 +91,10 @@ TEST_CASE("plan: on random graphs, memory reused gives the same numbers as memor
     CAPTURE(seed);
     const Graph g = random_graph(seed);
     VariableStore planned_store(host_device()), plain_store(host_device());
-    Session planned(compile(g, kReference, {}), planned_store, seed);
+    Session planned(compile(g, kReference, {}, {}), planned_store, seed);
 
     // The same program with a plan that shares nothing: every value a block of its own, updates copied at the end.
-    Program apart = compile(g, kReference, {});
+    Program apart = compile(g, kReference, {}, {});
     MemoryPlan& m = apart.memory;
     m.blocks.clear();
     m.block_offsets.clear();

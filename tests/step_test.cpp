@@ -1,9 +1,9 @@
-// Whole training steps: the fast provider in float against the reference in double.
+// Whole training steps: the fast providers in float, on a CPU and on the emulated GPU, against the reference in double.
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
 
+#include "engine/runtime/backend.h"
 #include "engine/runtime/session.h"
 #include "models/gan_step.h"
 
@@ -17,27 +17,26 @@ struct StepRun {
   double d_loss, g_loss;
 };
 
-StepRun run_steps(const Recipe& recipe, const Config& config, DType real, const std::string& providers, int steps) {
+StepRun run_steps(const Recipe& recipe, const Config& config, DType real, const BackendOptions& options, int steps) {
   const RealData data = load_real_data(config, real);
-  VariableStore variables(host_device());
+  const Backend backend = open_backend(options);
+  VariableStore variables(*backend.device);
   const uint64_t seed = 5;
-  Session session(compile(build_train_step(recipe, config, data, real), parse_providers(providers)), variables, seed);
+  Session session(compile(build_train_step(recipe, config, data, real), backend.providers, backend.target), variables, seed);
   session.bind("data", data.bytes.data());
   variables.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
-  for (int i = 0; i < steps; ++i) session.run();
+  session.run(steps);
   StepRun run{{}, session.scalar("d_loss"), session.scalar("g_loss")};
   for (const auto& [name, entry] : variables.entries()) {
-    if (!is_real(entry.type.dtype)) continue;
-    auto& values = run.variables[name];
-    values.resize(static_cast<size_t>(entry.type.size()));
-    if (entry.type.dtype == DType::f64) {
-      std::memcpy(values.data(), entry.buffer.data(), entry.type.bytes());
-    } else {
-      const auto* from = static_cast<const float*>(entry.buffer.data());
-      values.assign(from, from + values.size());
-    }
+    if (is_real(entry.type.dtype)) run.variables[name] = to_doubles(variables.read(name).data(), entry.type);
   }
   return run;
+}
+
+const BackendOptions kCpu{.device = "cpu"}, kOracle{.device = "cpu", .providers = "reference"};
+
+BackendOptions on_emulator(const std::string& precision) {
+  return {.device = "emulated", .precision = precision};
 }
 
 /// Norm of the difference over the norm of the expected values.
@@ -58,12 +57,12 @@ Config small(const std::string& recipe, std::initializer_list<std::pair<const ch
 }
 
 /// After one step Adam's first moments are the gradients times 1 - beta1: one number per tensor, of every tensor.
-void compare_gradients(const Config& config, double tolerance) {
+void compare_gradients(const Config& config, const BackendOptions& backend, double tolerance, double loss_tolerance = 1e-4) {
   const Recipe& recipe = find_recipe(config.recipe());
-  const StepRun fast = run_steps(recipe, config, DType::f32, "onednn,reference", 1);
-  const StepRun exact = run_steps(recipe, config, DType::f64, "reference", 1);
-  CHECK(fast.d_loss == doctest::Approx(exact.d_loss).epsilon(1e-4));
-  CHECK(fast.g_loss == doctest::Approx(exact.g_loss).epsilon(1e-4));
+  const StepRun fast = run_steps(recipe, config, DType::f32, backend, 1);
+  const StepRun exact = run_steps(recipe, config, DType::f64, kOracle, 1);
+  CHECK(fast.d_loss == doctest::Approx(exact.d_loss).epsilon(loss_tolerance));
+  CHECK(fast.g_loss == doctest::Approx(exact.g_loss).epsilon(loss_tolerance));
   int compared = 0;
   for (const auto& [name, expected] : exact.variables) {
     if (name.find("/m/") == std::string::npos) continue;
@@ -84,13 +83,32 @@ TEST_SUITE("slow") {
   TEST_CASE("step: dcgan's gradients on the fast provider agree with the reference in double, tensor by tensor") {
     for (const char* fakes : {"predict", "shared"}) {
       CAPTURE(fakes);
-      compare_gradients(small("dcgan", {{"batch", "3"}, {"fakes", fakes}}), 2e-3);
+      compare_gradients(small("dcgan", {{"batch", "3"}, {"fakes", fakes}}), kCpu, 2e-3);
     }
+  }
+  TEST_CASE("step: dcgan's gradients on the emulated GPU agree with the reference in double, tensor by tensor") {
+    compare_gradients(small("dcgan", {{"batch", "2"}, {"fakes", "shared"}}), on_emulator("fp32"), 2e-3);
+  }
+  TEST_CASE("step: dcgan's gradients in TF32 on the emulated GPU agree with the reference in double but for its rounding") {
+    compare_gradients(small("dcgan", {{"batch", "2"}, {"fakes", "shared"}}), on_emulator("tf32"), 5e-2, 1e-2);
   }
 }
 
 TEST_CASE("step: the small recipes' gradients agree with the reference in double") {
-  compare_gradients(small("mlp", {{"batch", "8"}}), 1e-3);
-  compare_gradients(small("gaussians4", {{"batch", "16"}}), 1e-3);
-  compare_gradients(small("normal1d", {{"batch", "16"}}), 1e-3);
+  for (const BackendOptions& backend : {kCpu, on_emulator("fp32")}) {
+    CAPTURE(backend.device);
+    compare_gradients(small("mlp", {{"batch", "8"}}), backend, 1e-3);
+    compare_gradients(small("gaussians4", {{"batch", "16"}}), backend, 1e-3);
+    compare_gradients(small("normal1d", {{"batch", "16"}}), backend, 1e-3);
+  }
+}
+
+TEST_CASE("step: the losses of the first steps on the emulated GPU are the reference's") {
+  const Config config = small("gaussians4", {{"batch", "32"}});
+  for (const int steps : {1, 2, 3}) {
+    const StepRun found = run_steps(find_recipe("gaussians4"), config, DType::f32, on_emulator("fp32"), steps);
+    const StepRun expected = run_steps(find_recipe("gaussians4"), config, DType::f64, kOracle, steps);
+    CHECK(found.d_loss == doctest::Approx(expected.d_loss).epsilon(1e-4));
+    CHECK(found.g_loss == doctest::Approx(expected.g_loss).epsilon(1e-4));
+  }
 }

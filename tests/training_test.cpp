@@ -25,7 +25,7 @@ constexpr int64_t kSamples = 64, kReals = 2000;
 double distance_to_digits(TrainingRun& run) {
   const Shape shape = run.data().sample_shape();
   const int64_t pixels = num_elements(shape);
-  Sampler sampler(run.recipe(), run.config(), shape, run.variables());
+  Sampler sampler(run.recipe(), run.config(), shape, run.backend(), run.variables());
   const auto fakes = sampler(latent_noise(run.config(), kSamples, 1, "test/z"));
   const auto* reals = reinterpret_cast<const uint8_t*>(run.data().bytes.data());
   double total = 0;
@@ -85,7 +85,7 @@ TEST_CASE("training: the pattern GAN ends near D = 0.5 and a squared error of 0.
   for (int i = 0; i < 10000; ++i) run.session().run();
   CHECK(run.session().scalar("d_fake") == doctest::Approx(0.5).epsilon(0.1));
   CHECK(run.session().scalar("d_loss") == doctest::Approx(0.25).epsilon(0.15));
-  Sampler sampler(run.recipe(), run.config(), {4}, run.variables());
+  Sampler sampler(run.recipe(), run.config(), {4}, run.backend(), run.variables());
   const auto output = sampler({0.5f});
   CHECK(output[0] > 0.8f);
   CHECK(output[1] < 0.2f);

@@ -40,8 +40,8 @@ void Console::progress(int64_t done, int64_t total, double images_per_second, do
   last_bar_ = now;
   constexpr int64_t kWidth = 30;
   const auto filled = static_cast<size_t>(kWidth * done / total);
-  fmt::print("\r\033[K  [{}{}] {}/{}  {:.0f} images/s, {} left", std::string(filled, '#'), std::string(kWidth - filled, '.'), done,
-             total, images_per_second, format_duration(seconds_left));
+  fmt::print("\r\033[K  [{}{}] {}/{}  {:.0f} images/s, {} left", std::string(filled, '#'), std::string(kWidth - filled, '.'),
+             done, total, images_per_second, format_duration(seconds_left));
   std::fflush(stdout);
   bar_ = true;
 }

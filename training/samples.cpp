@@ -28,15 +28,18 @@ Grid parse_grid(const std::string& text, const std::string& option) {
   return {rows, columns};
 }
 
-Sampler::Sampler(const Recipe& recipe, const Config& config, const Shape& sample, VariableStore& variables)
+BackendOptions backend_options(const Config& config) {
+  return {config.text("device"), config.text("providers"), config.text("precision")};
+}
+
+Sampler::Sampler(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
+                 VariableStore& variables)
     : z_dim_(config.integer("z-dim")),
       chunk_(chunk_size(recipe.kind)),
       sample_size_(num_elements(sample)),
       z_(static_cast<size_t>(chunk_ * z_dim_)),
-      session_(compile(build_sampler(recipe, config, sample, chunk_), parse_providers(config.text("providers"))), variables,
-               static_cast<uint64_t>(config.integer("seed"))) {
-  session_.bind("z", z_.data());
-}
+      session_(compile(build_sampler(recipe, config, sample, chunk_), backend.providers, backend.target), variables,
+               static_cast<uint64_t>(config.integer("seed"))) {}
 
 std::vector<float> Sampler::operator()(const std::vector<float>& z) {
   const int64_t count = static_cast<int64_t>(z.size()) / z_dim_;
@@ -44,6 +47,7 @@ std::vector<float> Sampler::operator()(const std::vector<float>& z) {
   for (int64_t begin = 0; begin < count; begin += chunk_) {
     const int64_t n = std::min(chunk_, count - begin);
     std::copy_n(z.begin() + begin * z_dim_, n * z_dim_, z_.begin());
+    session_.feed("z", z_.data());
     session_.run();
     const std::vector<double> out = session_.output("samples");
     samples.insert(samples.end(), out.begin(), out.begin() + n * sample_size_);
@@ -51,8 +55,9 @@ std::vector<float> Sampler::operator()(const std::vector<float>& z) {
   return samples;
 }
 
-PictureBook::PictureBook(const Recipe& recipe, const Config& config, const RealData& data, VariableStore& variables)
-    : recipe_(recipe), sample_(data.sample_shape()), sampler_(recipe, config, sample_, variables) {
+PictureBook::PictureBook(const Recipe& recipe, const Config& config, const RealData& data, const Backend& backend,
+                         VariableStore& variables)
+    : recipe_(recipe), sample_(data.sample_shape()), sampler_(recipe, config, sample_, backend, variables) {
   const auto seed = static_cast<uint64_t>(config.integer("seed"));
   int64_t count = recipe.kind == SampleKind::pattern ? 1 : kPoints;
   if (recipe.kind == SampleKind::images) {

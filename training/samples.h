@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "engine/runtime/backend.h"
 #include "engine/runtime/session.h"
 #include "models/gan_step.h"
 
@@ -14,10 +15,13 @@ struct Grid {
 };
 Grid parse_grid(const std::string& text, const std::string& option);
 
+/// The options of a config that choose its backend.
+BackendOptions backend_options(const Config& config);
+
 /// Makes samples from a store's generator, inference mode, in chunks of a fixed size.
 class Sampler {
  public:
-  Sampler(const Recipe& recipe, const Config& config, const Shape& sample, VariableStore& variables);
+  Sampler(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend, VariableStore& variables);
 
   /// [z.size() / z-dim, sample...] from the given latent noise.
   std::vector<float> operator()(const std::vector<float>& z);
@@ -31,7 +35,7 @@ class Sampler {
 /// The pictures of a run: reals.png once, then fakes-STEP.png from noise that stays the same.
 class PictureBook {
  public:
-  PictureBook(const Recipe& recipe, const Config& config, const RealData& data, VariableStore& variables);
+  PictureBook(const Recipe& recipe, const Config& config, const RealData& data, const Backend& backend, VariableStore& variables);
 
   void write_reals(const std::string& path) const;
   /// Draws the current generator's samples. Returns them, [count, sample...].

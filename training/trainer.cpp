@@ -41,18 +41,22 @@ bool all_finite(const VariableStore& variables, const std::string& name) {
 class Snapshot {
  public:
   void take(const VariableStore& variables) {
+    Device& device = variables.device();
     for (const auto& [name, entry] : variables.entries()) {
-      auto& bytes = contents_[name];
-      bytes.resize(entry.type.bytes());
-      variables.device().download(bytes.data(), entry.buffer.data(), bytes.size());
+      auto it = contents_.find(name);
+      if (it == contents_.end()) it = contents_.emplace(name, Buffer(device, entry.type.bytes())).first;
+      device.copy(it->second.data(), entry.buffer.data(), entry.type.bytes());
     }
   }
   void restore(VariableStore& variables) const {
-    for (const auto& [name, bytes] : contents_) variables.write(name, bytes);
+    for (const auto& [name, buffer] : contents_) {
+      const auto& entry = variables.at(name);
+      variables.device().copy(entry.buffer.data(), buffer.data(), entry.type.bytes());
+    }
   }
 
  private:
-  std::map<std::string, std::vector<std::byte>> contents_;
+  std::map<std::string, Buffer> contents_;
 };
 
 class Trainer {
@@ -65,25 +69,28 @@ class Trainer {
         first_step_(run.step()),
         console_(directory.file("log.txt")),
         metrics_(directory.file("metrics.jsonl"), first_step_),
-        pictures_(run.recipe(), config_, run.data(), run.variables()) {}
+        pictures_(run.recipe(), config_, run.data(), run.backend(), run.variables()) {}
 
   bool train() {
     const InterruptGuard interrupts;
     begin();
     bool interrupted = false;
     int64_t step = first_step_;
-    for (; step < steps_ && !interrupted; ++step) {
+    while (step < steps_ && !interrupted) {
       if (step == first_step_ || step % config_.integer("log-every") == 0) snapshot_.take(run_.variables());
-      run_.session().run();
-      ++steps_since_line_;
+      const int64_t count = steps_at_once(step);
+      run_.session().run(count);
+      step += count;
+      steps_since_line_ += count;
+      const bool last = step == steps_;
       const StepResult result = read_result(run_.session());
       if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss))
-        explain_divergence(step, fmt::format("D's loss is {:.4g}, G's {:.4g}", result.d_loss, result.g_loss));
-      if (step % config_.integer("log-every") == 0 || step + 1 == steps_) log(step, result);
-      show_progress(step + 1);
-      if ((step + 1) % config_.integer("sample-every") == 0 || step + 1 == steps_) draw(step + 1);
+        explain_divergence(step - 1, fmt::format("D's loss is {:.4g}, G's {:.4g}", result.d_loss, result.g_loss));
+      if ((step - 1) % config_.integer("log-every") == 0 || last) log(step - 1, result);
+      show_progress(step);
+      if (step % config_.integer("sample-every") == 0 || last) draw(step);
       interrupted = InterruptGuard::requested();
-      if ((step + 1) % config_.integer("checkpoint-every") == 0 || step + 1 == steps_ || interrupted) save(step + 1);
+      if (step % config_.integer("checkpoint-every") == 0 || last || interrupted) save(step);
     }
     if (step < steps_) {
       console_.line(fmt::format("interrupted after step {}: saved {}; continue with: forger train --resume {}", step,
@@ -102,17 +109,34 @@ class Trainer {
     console_.line(fmt::format("data        {}", run_.data().description));
     console_.line(fmt::format("run         {}, steps {} to {}, batch {}, seed {}, {} threads", directory_.path(), first_step_,
                               steps_, config_.integer("batch"), config_.integer("seed"), config_.integer("threads")));
+    console_.line(fmt::format("device      {}", run_.backend().description));
     pictures_.write_reals(directory_.file("reals.png"));
     // A resumed run draws again what it dropped from metrics.jsonl with all that followed its checkpoint.
     if (first_step_ % config_.integer("sample-every") == 0) draw(first_step_);
     start_ = line_start_ = Clock::now();
   }
 
+  /// How many steps to queue before anything must be looked at: one on the CPU; on a GPU up to the next line, snapshot,
+  /// picture or checkpoint.
+  int64_t steps_at_once(int64_t step) const {
+    if (!run_.backend().device->is_asynchronous()) return 1;
+    constexpr int64_t kMost = 100;  // so that the bar moves and Ctrl-C is heard
+    const int64_t log_every = config_.integer("log-every");
+    int64_t count = std::min(kMost, steps_ - step);
+    count = std::min(count, step % log_every == 0 ? 1 : log_every - step % log_every);
+    for (const char* event : {"sample-every", "checkpoint-every"}) {
+      const int64_t every = config_.integer(event);
+      count = std::min(count, every - step % every);
+    }
+    return count;
+  }
+
   /// The bar shows the mean since this process began, which does not jump when a line is printed.
   void show_progress(int64_t done) {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     const double per_step = seconds / static_cast<double>(done - first_step_);
-    console_.progress(done, steps_, static_cast<double>(config_.integer("batch")) / per_step, per_step * static_cast<double>(steps_ - done));
+    console_.progress(done, steps_, static_cast<double>(config_.integer("batch")) / per_step,
+                      per_step * static_cast<double>(steps_ - done));
   }
 
   /// Images per second since the last line.
@@ -211,12 +235,11 @@ class Trainer {
 
 }  // namespace
 
-std::vector<const Provider*> providers_of(const Config& config) {
-  return parse_providers(config.text("providers"));
-}
-
 TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
-    : config_(std::move(config)), recipe_(find_recipe(config_.recipe())), variables_(host_device()) {
+    : config_(std::move(config)),
+      recipe_(find_recipe(config_.recipe())),
+      backend_(open_backend(backend_options(config_))),
+      variables_(*backend_.device) {
   if (config_.integer("threads") == 0) config_.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
   omp_set_num_threads(static_cast<int>(config_.integer("threads")));
   data_ = load_real_data(config_);
@@ -226,8 +249,8 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   }
   data_crc_ = crc_of(data_.bytes);
   const auto seed = static_cast<uint64_t>(config_.integer("seed"));
-  const auto providers = providers_of(config_);
-  session_ = std::make_unique<Session>(compile(build_train_step(recipe_, config_, data_), providers), variables_, seed);
+  session_ = std::make_unique<Session>(compile(build_train_step(recipe_, config_, data_), backend_.providers, backend_.target),
+                                       variables_, seed);
   session_->bind("data", data_.bytes.data());
   variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
   if (!resume) return;

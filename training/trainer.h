@@ -24,6 +24,7 @@ class TrainingRun {
   const Config& config() const { return config_; }
   const Recipe& recipe() const { return recipe_; }
   const RealData& data() const { return data_; }
+  const Backend& backend() const { return backend_; }
   Session& session() { return *session_; }
   VariableStore& variables() { return variables_; }
   uint32_t data_crc() const { return data_crc_; }
@@ -32,6 +33,7 @@ class TrainingRun {
  private:
   Config config_;
   const Recipe& recipe_;
+  Backend backend_;
   RealData data_;
   uint32_t data_crc_;
   VariableStore variables_;
@@ -41,8 +43,5 @@ class TrainingRun {
 /// Trains until config's "steps", writing into `directory`. Returns false if it was interrupted (and saved).
 /// Throws DivergedError when a loss is not finite: it names the step and the first node that was not finite.
 bool train(TrainingRun& run, const RunDirectory& directory);
-
-/// The providers that a config's "device" and "providers" mean.
-std::vector<const Provider*> providers_of(const Config& config);
 
 }  // namespace forger

@@ -1,5 +1,7 @@
 #include "engine/graph/types.h"
 
+#include <cstring>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -50,6 +52,50 @@ std::string to_string(const Shape& shape) {
 
 std::string to_string(const TensorType& type) {
   return name_of(type.dtype) + to_string(type.shape);
+}
+
+namespace {
+
+/// Calls f with a zero of the type's C++ counterpart.
+template <class F>
+void with_type(DType dtype, F f) {
+  switch (dtype) {
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      return f(double{});
+    case DType::u8:
+      return f(uint8_t{});
+    case DType::i32:
+      return f(int32_t{});
+    case DType::i64:
+      return f(int64_t{});
+    case DType::u64:
+      return f(uint64_t{});
+  }
+}
+
+}  // namespace
+
+std::vector<double> to_doubles(const void* data, const TensorType& type) {
+  std::vector<double> values(static_cast<size_t>(type.size()));
+  with_type(type.dtype, [&](auto zero) {
+    const auto* from = static_cast<const decltype(zero)*>(data);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(from[i]);
+  });
+  return values;
+}
+
+std::vector<std::byte> from_doubles(const std::vector<double>& values, DType dtype) {
+  std::vector<std::byte> bytes(values.size() * size_of(dtype));
+  with_type(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const T v = static_cast<T>(values[i]);
+      std::memcpy(bytes.data() + i * sizeof(T), &v, sizeof(T));
+    }
+  });
+  return bytes;
 }
 
 }  // namespace forger

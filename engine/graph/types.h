@@ -1,6 +1,7 @@
 // Element types, shapes and tensor types of graph values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,5 +32,9 @@ struct TensorType {
 };
 
 std::string to_string(const TensorType& type);  // "f32[32,28,28,1]"
+
+/// A tensor's elements as doubles, and back (what does not fit is cut as by static_cast).
+std::vector<double> to_doubles(const void* data, const TensorType& type);
+std::vector<std::byte> from_doubles(const std::vector<double>& values, DType dtype);
 
 }  // namespace forger

@@ -14,9 +14,8 @@ const Provider& provider() {
     for (const auto& more : {pointwise_kernels(), training_kernels()}) table.insert(table.end(), more.begin(), more.end());
     return table;
   }();
-#define FORGER_NAME_OF(device) #device
-#define FORGER_EXPANDED_NAME_OF(device) FORGER_NAME_OF(device)
-  static const Provider provider{FORGER_EXPANDED_NAME_OF(FORGER_DEVICE), kernels};
+  constexpr std::string_view kName = FORGER_DEVICE_NAME;
+  static const Provider provider{kName, kernels, kName == "cuda" ? Provider::Place::gpu : Provider::Place::emulator};
   return provider;
 }
 

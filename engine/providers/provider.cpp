@@ -17,8 +17,26 @@ Precision parse_precision(const std::string& name) {
 }
 
 std::span<const Provider* const> all_providers() {
-  static const Provider* const providers[] = {&onednn_provider(), &reference_provider(), &emulated::provider()};
+  static const Provider* const providers[] = {
+    &onednn_provider(), &reference_provider(), &emulated::provider(), &cuda::provider(),
+#ifdef FORGER_HAVE_VENDOR
+    &vendor::provider(),
+#endif
+  };
   return providers;
+}
+
+const char* name_of(Provider::Place place) {
+  constexpr const char* kNames[] = {"a CPU", "the emulator", "a GPU"};
+  return kNames[static_cast<int>(place)];
+}
+
+std::string provider_names(Provider::Place place) {
+  std::string names;
+  for (const Provider* p : all_providers()) {
+    if (p->place == place) names += (names.empty() ? "" : ", ") + std::string(p->name);
+  }
+  return names;
 }
 
 std::vector<const Provider*> parse_providers(const std::string& names) {
@@ -45,10 +63,9 @@ Choice choose_kernel(const NodeView& node, std::span<const Provider* const> prov
   for (const Provider* provider : providers) {
     for (const Kernel& kernel : provider->kernels) {
       if (kernel.op != node.node().op->name) continue;
-      auto reason = kernel.declines(node);
-      if (kernel.precision && *kernel.precision != node.target().precision) {
-        reason = fmt::format("is for --precision {}", name_of(*kernel.precision));
-      }
+      const bool other_precision = kernel.precision && *kernel.precision != node.target().precision;
+      const auto reason =
+          other_precision ? fmt::format("is for --precision {}", name_of(*kernel.precision)) : kernel.declines(node);
       if (!reason) {
         choice.provider = provider;
         choice.kernel = &kernel;

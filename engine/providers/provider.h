@@ -77,6 +77,8 @@ struct Accuracy {
   bool exact_on_integers = true;  // sums of products of small integers are exact
   /// To what the first two inputs are rounded before anything else: the bound then holds for the rounded inputs.
   Precision operands = Precision::fp32;
+  /// Further error, as a part of the largest result: for libraries that do not say how they round operands.
+  double of_largest = 0;
 };
 
 struct Kernel {
@@ -93,7 +95,9 @@ struct Kernel {
 struct Provider {
   std::string_view name;
   std::span<const Kernel> kernels;
+  enum class Place : uint8_t { cpu, emulator, gpu } place = Place::cpu;  // on what device its kernels run
 };
+const char* name_of(Provider::Place place);  // "a CPU", "the emulator", "a GPU"
 
 /// Plain loops in the graph's own real type: the oracle. Has a kernel for every op.
 const Provider& reference_provider();
@@ -104,13 +108,20 @@ const Provider& onednn_provider();
 namespace emulated {
 const Provider& provider();
 }
-/// The same on the GPU. Only in builds with the CUDA toolkit.
+/// The same on the GPU; in a build without the CUDA toolkit the table is there, and its kernels cannot run.
 namespace cuda {
 const Provider& provider();
 }
 
-/// All providers whose kernels this process can run on the host, in the order in which `forger verify` lists them.
+/// cuDNN and cuBLASLt, tuned when a kernel is prepared: the baseline. Only in builds with FORGER_HAVE_VENDOR.
+namespace vendor {
+const Provider& provider();
+}
+
+/// All providers, best first for each place.
 std::span<const Provider* const> all_providers();
+/// "onednn, reference": those that run there.
+std::string provider_names(Provider::Place place);
 /// Looks providers up by name: "onednn,reference". Throws ConfigError that lists the known names.
 std::vector<const Provider*> parse_providers(const std::string& names);
 

@@ -1,6 +1,7 @@
 #include "engine/runtime/device.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -45,12 +46,31 @@ class HostDevice : public Device {
     return std::min({memory_info("MemAvailable"), group_limit("/sys/fs/cgroup/memory.max"),
                      group_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
   }
-  void release(void* pointer) override { std::free(pointer); }
+  void release(void* pointer) noexcept override { std::free(pointer); }
   void upload(void* device, const void* host, size_t bytes) override { std::memcpy(device, host, bytes); }
   void download(void* host, const void* device, size_t bytes) override { std::memcpy(host, device, bytes); }
+  void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+};
+
+class HostTimer : public Timer {
+ public:
+  void start() override { start_ = Clock::now(); }
+  double stop() override { return std::chrono::duration<double, std::milli>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_{};
 };
 
 }  // namespace
+
+std::unique_ptr<Recording> Device::record(const std::function<void()>&) {
+  return nullptr;
+}
+
+std::unique_ptr<Timer> Device::make_timer() {
+  return std::make_unique<HostTimer>();
+}
 
 Device& host_device() {
   static HostDevice device;

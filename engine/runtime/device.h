@@ -1,12 +1,34 @@
 // Where memory comes from. The host is one device; a GPU is another.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "kernels/cuda/stream.h"
+
 namespace forger {
 
+/// Work that a device has seen once and can do again at once: a CUDA graph.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Queues all of it.
+  virtual void replay() = 0;
+};
+
+/// Measures on the device itself where it has a clock of its own.
+class Timer {
+ public:
+  virtual ~Timer() = default;
+  virtual void start() = 0;
+  /// Milliseconds since start(), when everything queued before has finished.
+  virtual double stop() = 0;
+};
+
+/// Work is queued on stream() and runs in order; on the CPU it has run when the call returns.
 class Device {
  public:
   virtual ~Device() = default;
@@ -15,9 +37,30 @@ class Device {
   virtual void* allocate(size_t bytes) = 0;
   /// Bytes that are free to be taken now, about; the largest number where that cannot be told.
   virtual size_t available() const = 0;
-  virtual void release(void* pointer) = 0;
+  virtual void release(void* pointer) noexcept = 0;
+  /// Both wait until the copy is done.
   virtual void upload(void* device, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* device, size_t bytes) = 0;
+  /// Within the device, queued.
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+
+  virtual Stream stream() const { return nullptr; }
+  /// Waits for everything queued. Throws DeviceError if some of it failed.
+  virtual void synchronize() {}
+  /// Queued work runs beside the host, so it pays to queue much before looking at results.
+  virtual bool is_asynchronous() const { return false; }
+  /// What `work` queues, to be replayed; null where the device has no such thing.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work);
+  virtual std::unique_ptr<Timer> make_timer();
+  /// Most bytes that were allocated at one time.
+  size_t peak_bytes() const { return peak_bytes_; }
+
+ protected:
+  void count_allocation(size_t bytes) { peak_bytes_ = std::max(peak_bytes_, allocated_bytes_ += bytes); }
+  void count_release(size_t bytes) { allocated_bytes_ -= bytes; }
+
+ private:
+  size_t allocated_bytes_ = 0, peak_bytes_ = 0;
 };
 
 /// The CPU.

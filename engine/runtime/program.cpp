@@ -5,7 +5,8 @@
 
 namespace forger {
 
-Program compile(const Graph& graph, std::span<const Provider* const> providers, std::span<const Pass> passes) {
+Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target,
+                std::span<const Pass> passes) {
   verify(graph);
   Program program{graph, {}, {}};
   for (const Pass& pass : passes) program.graph = pass.run(program.graph);
@@ -13,7 +14,7 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
   std::vector<size_t> workspace(program.graph.nodes().size(), 0);
   for (const Node& node : program.graph.nodes()) {
     if (node.op->is_source || node.op->is_view) continue;
-    const NodeView view(program.graph, node);
+    const NodeView view(program.graph, node, target);
     Launch launch{node.id, choose_kernel(view, providers), {}};
     launch.kernel = launch.choice.kernel->prepare(view);
     workspace[static_cast<size_t>(node.id)] = launch.kernel.workspace_bytes;
@@ -23,8 +24,8 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
   return program;
 }
 
-Program compile(const Graph& graph, std::span<const Provider* const> providers) {
-  return compile(graph, providers, default_passes());
+Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target) {
+  return compile(graph, providers, target, default_passes());
 }
 
 namespace {

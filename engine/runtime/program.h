@@ -19,8 +19,10 @@ struct Program {
 };
 
 /// Runs the passes, chooses a kernel for every node (the first provider that supports it), plans memory.
-Program compile(const Graph& graph, std::span<const Provider* const> providers, std::span<const struct Pass> passes);
-Program compile(const Graph& graph, std::span<const Provider* const> providers);  // with the default passes
+Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target,
+                std::span<const struct Pass> passes);
+/// With the default passes.
+Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target = {});
 
 /// What `forger explain` prints: launches with their kernels and why others declined, then the memory plan.
 std::string explain(const Program& program);

@@ -1,7 +1,6 @@
 #include "engine/runtime/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 
@@ -10,6 +9,8 @@
 namespace forger {
 
 namespace {
+
+constexpr int64_t kStepsPerReplay = 8;  // enough to hide the gap between two replays, few enough to record at once
 
 /// The arena's size. Throws DeviceError if it and the new variables need more than there is: the system would promise
 /// the memory and then kill the process that uses it.
@@ -33,14 +34,35 @@ Session::Session(Program program, VariableStore& variables, uint64_t seed)
   variables_.add(program_.graph, seed);
 }
 
-void Session::bind(const std::string& input, const void* data) {
+NodeId Session::input_node(const std::string& name) const {
   for (const Node& node : program_.graph.nodes()) {
-    if (node.op->name != "input" || node.path != input) continue;
-    bound_[node.id] = data;
-    pointers_.clear();
-    return;
+    if (node.op->name == "input" && node.path == name) return node.id;
   }
-  fail<ConfigError>("the program has no input '{}'", input);
+  fail<ConfigError>("the program has no input '{}'", name);
+}
+
+void Session::rebind(NodeId node, const void* device_memory) {
+  const void*& bound = bound_[node];
+  if (bound == device_memory) return;
+  bound = device_memory;
+  pointers_.clear();
+  one_step_.reset();
+  many_steps_.reset();
+}
+
+void Session::bind(const std::string& input, const void* data) {
+  const NodeId node = input_node(input);
+  if (device().is_asynchronous()) return feed(input, data);
+  rebind(node, data);
+}
+
+void Session::feed(const std::string& input, const void* data) {
+  const NodeId node = input_node(input);
+  const size_t bytes = program_.graph.type(program_.graph.node(node).outputs[0]).bytes();
+  auto it = fed_.find(node);
+  if (it == fed_.end()) it = fed_.emplace(node, Buffer(device(), bytes)).first;
+  device().upload(it->second.data(), data, bytes);
+  rebind(node, it->second.data());
 }
 
 void* Session::address(ValueId id) const {
@@ -74,20 +96,59 @@ void Session::resolve() {
 
 void Session::run_one(size_t i) {
   const Pointers& p = pointers_[i];
-  program_.launches[i].kernel.run({p.inputs, p.outputs, p.workspace});
+  program_.launches[i].kernel.run({p.inputs, p.outputs, p.workspace, device().stream()});
 }
 
 void Session::copy_updates() {
   for (const MemoryPlan::Copy& copy : program_.memory.final_copies) {
     auto& entry = variables_.at(program_.graph.variables()[copy.variable].name);
-    std::memcpy(entry.buffer.data(), address(copy.from), entry.type.bytes());
+    device().copy(entry.buffer.data(), address(copy.from), entry.type.bytes());
   }
 }
 
-void Session::run() {
-  if (pointers_.empty()) resolve();
+void Session::run_step() {
   for (size_t i = 0; i < program_.launches.size(); ++i) run_one(i);
   copy_updates();
+}
+
+/// A GPU reports a kernel's failure later, with some other call: here every launch is waited for.
+void Session::run_step_checked() {
+  for (size_t i = 0; i < program_.launches.size(); ++i) {
+    try {
+      run_one(i);
+      device().synchronize();
+    } catch (const DeviceError& e) {
+      const Launch& launch = program_.launches[i];
+      fail<DeviceError>("{} ({}): {}", program_.graph.node(launch.node).path, launch.choice.kernel->name, e.what());
+    }
+  }
+  copy_updates();
+}
+
+void Session::run(int64_t steps) {
+  if (pointers_.empty()) resolve();
+  if (!device().is_asynchronous()) {
+    for (; steps > 0; --steps) run_step();
+    return;
+  }
+  if (!checked_ && steps > 0) {
+    run_step_checked();
+    checked_ = true;
+    --steps;
+  }
+  const auto record = [this](int64_t count) {
+    return device().record([this, count] {
+      for (int64_t i = 0; i < count; ++i) run_step();
+    });
+  };
+  for (; steps >= kStepsPerReplay; steps -= kStepsPerReplay) {
+    if (!many_steps_) many_steps_ = record(kStepsPerReplay);
+    many_steps_->replay();
+  }
+  for (; steps > 0; --steps) {
+    if (!one_step_) one_step_ = record(1);
+    one_step_->replay();
+  }
 }
 
 namespace {
@@ -112,7 +173,8 @@ std::optional<std::string> Session::run_checked() {
     for (size_t o = 0; !first && o < node.outputs.size(); ++o) {
       const TensorType& type = program_.graph.type(node.outputs[o]);
       if (!is_real(type.dtype)) continue;
-      const void* data = pointers_[i].outputs[o];
+      const auto bytes = contents(node.outputs[o]);
+      const void* data = bytes.data();
       const bool finite = type.dtype == DType::f32 ? all_finite<float>(data, type.size()) : all_finite<double>(data, type.size());
       if (!finite) first = node.path;
     }
@@ -122,14 +184,14 @@ std::optional<std::string> Session::run_checked() {
 }
 
 std::vector<Session::LaunchTime> Session::profile(int64_t repeats) {
-  using Clock = std::chrono::steady_clock;
-  run();  // warm-up
+  run();  // warm-up, and the check
+  const auto timer = device().make_timer();
   std::vector<std::vector<double>> times(program_.launches.size());
   for (int64_t r = 0; r < repeats; ++r) {
     for (size_t i = 0; i < program_.launches.size(); ++i) {
-      const auto start = Clock::now();
+      timer->start();
       run_one(i);
-      times[i].push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+      times[i].push_back(timer->stop());
     }
     copy_updates();
   }
@@ -155,35 +217,15 @@ const TensorType& Session::output_type(const std::string& name) const {
   return program_.graph.type(output_id(name));
 }
 
+std::vector<std::byte> Session::contents(ValueId id) const {
+  std::vector<std::byte> bytes(program_.graph.type(id).bytes());
+  device().download(bytes.data(), address(id), bytes.size());
+  return bytes;
+}
+
 std::vector<double> Session::output(const std::string& name) const {
   const ValueId id = output_id(name);
-  const TensorType& type = program_.graph.type(id);
-  const void* data = address(id);
-  const auto n = static_cast<size_t>(type.size());
-  std::vector<double> values(n);
-  for (size_t i = 0; i < n; ++i) {
-    switch (type.dtype) {
-      case DType::f32:
-        values[i] = static_cast<double>(static_cast<const float*>(data)[i]);
-        break;
-      case DType::f64:
-        values[i] = static_cast<const double*>(data)[i];
-        break;
-      case DType::i32:
-        values[i] = static_cast<const int32_t*>(data)[i];
-        break;
-      case DType::i64:
-        values[i] = static_cast<double>(static_cast<const int64_t*>(data)[i]);
-        break;
-      case DType::u64:
-        values[i] = static_cast<double>(static_cast<const uint64_t*>(data)[i]);
-        break;
-      case DType::u8:
-        values[i] = static_cast<const uint8_t*>(data)[i];
-        break;
-    }
-  }
-  return values;
+  return to_doubles(contents(id).data(), program_.graph.type(id));
 }
 
 }  // namespace forger

@@ -61,9 +61,17 @@ T& block_shared() {
 
 template <class... Params>
 void launch(void (*kernel)(Params...), const LaunchShape& shape, Stream stream, std::type_identity_t<Params>... args) {
-  const auto thread = [&] { kernel(args...); };
-  const emulation::Options defaults;
+  static const emulation::Options defaults;
   const auto* options = stream ? reinterpret_cast<const emulation::Options*>(stream) : &defaults;
+  if (options->recording) {
+    options->recording->push_back([=] {
+      emulation::Options now = *options;
+      now.recording = nullptr;
+      launch(kernel, shape, reinterpret_cast<Stream>(&now), args...);
+    });
+    return;
+  }
+  const auto thread = [&] { kernel(args...); };
   emulation::run_grid(
       {shape.grid_x, shape.grid_y, shape.grid_z}, {shape.threads}, shape.shared_bytes,
       {[](void* closure) { (*static_cast<decltype(thread)*>(closure))(); }, const_cast<void*>(static_cast<const void*>(&thread))},

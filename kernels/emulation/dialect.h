@@ -52,6 +52,12 @@ inline void sincosf(float x, float* s, float* c) {
   *s = std::sin(x);
   *c = std::cos(x);
 }
+/// Sine and cosine of pi * x.
+inline void sincospif(float x, float* s, float* c) {
+  constexpr double kPi = 3.14159265358979323846;
+  *s = static_cast<float>(std::sin(kPi * static_cast<double>(x)));
+  *c = static_cast<float>(std::cos(kPi * static_cast<double>(x)));
+}
 using std::max;
 using std::min;
 

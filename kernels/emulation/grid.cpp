@@ -114,7 +114,8 @@ class Grid {
   Fiber scheduler_;
   Thread* current_ = nullptr;
   uint32_t shuffles_ = 0;
-  char block_sync_[2] = {};  // addresses that stand for the barrier: see wait()
+  // Addresses that stand for the barrier (see wait()), and for the beginning and the end of the block.
+  char block_sync_[2] = {}, begin_sync_ = 0, end_sync_ = 0;
 };
 
 thread_local Grid* active = nullptr;
@@ -124,12 +125,12 @@ void Grid::enter(boost::context::detail::transfer_t transfer) {
   Grid& grid = *active;
   Thread& self = *grid.current_;
   entered_fiber(self.fiber, grid.scheduler_, transfer);
+  if (__tsan_acquire) __tsan_acquire(&grid.begin_sync_);
   grid.body_.call(grid.body_.closure);
   async_commit();  // hardware finishes what nobody waits for, too
   async_wait(0);
   self.state = State::done;
-  Warp& warp = grid.warps_[grid.warp_of(self)];
-  for (auto& slots : warp.slots) std::fill_n(slots[grid.lane()], kWarpSlotBytes, std::byte{0xFF});
+  if (__tsan_release) __tsan_release(&grid.end_sync_);
   leave_fiber(self.fiber, grid.scheduler_);
 }
 
@@ -175,7 +176,9 @@ void Grid::run_warp(unsigned warp) {
     if (const auto missing = find(State::at_block); missing != lanes.end()) {
       fail<Error>("emulation: {} waits for its warp at {}, {} at __syncthreads", place(one), one.operation, place(*missing));
     }
+    auto& slots = warps_[warp].slots[(one.exchanges - 1) % 2];
     for (Thread& other : lanes) {
+      if (other.state == State::done) std::fill_n(slots[&other - lanes.data()], kWarpSlotBytes, std::byte{0xFF});
       if (other.state != State::at_warp) continue;
       if (other.operation != one.operation) {
         fail<Error>("emulation: {} is at {}, {} of the same warp at {}", place(one), one.operation, place(other),
@@ -201,15 +204,17 @@ void Grid::run_block(Dim3 index) {
     t.state = State::ready;
     t.exchanges = t.barriers = 0;
   }
+  if (__tsan_release) __tsan_release(&begin_sync_);
   const auto is_done = [](const Thread& t) { return t.state == State::done; };
   while (true) {
     const Order turns = order(static_cast<unsigned>(warps_.size()));
     for (size_t i = 0; i < warps_.size(); ++i) run_warp(turns[i]);
-    if (std::all_of(threads_.begin(), threads_.end(), is_done)) return;
+    if (std::all_of(threads_.begin(), threads_.end(), is_done)) break;
     for (Thread& t : threads_) {
       if (t.state == State::at_block) t.state = State::ready;
     }
   }
+  if (__tsan_acquire) __tsan_acquire(&end_sync_);
 }
 
 /// Leaves the current thread until the scheduler continues it.

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 namespace forger::emulation {
 
@@ -22,6 +24,8 @@ struct Options {
   ThreadOrder order = ThreadOrder::forward;
   uint64_t seed = 0;        // of the shuffled order
   bool copy_early = false;  // cp.async: when it is issued, or (false) only when it is waited for
+  /// Stream capture: launches are kept here, with their arguments as they are now, and not run.
+  std::vector<std::function<void()>>* recording = nullptr;
 };
 
 /// A call without its arguments' types.

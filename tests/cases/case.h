@@ -8,6 +8,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/providers/provider.h"
+#include "engine/runtime/device.h"
 
 namespace forger {
 
@@ -54,18 +55,30 @@ std::vector<std::vector<double>> make_inputs(const Case& c, Fill fill);
 /// The case's graph: its inputs as graph inputs "0", "1", ...
 Graph build_case(const Case& c, DType real);
 
+/// Where a kernel runs. An emulated one finds its options behind the stream.
+struct Place {
+  Device* device = &host_device();
+  Stream stream = nullptr;  // null: the device's
+  Target target = {};
+};
+
 struct Verdict {
-  std::string provider, kernel;
+  std::string provider = {}, kernel = {};
+  std::string precision = {};   // of a product's operands
+  std::string output = {};      // type of the first output
   double error = 0, bound = 0;  // of the worst element
-  std::string problem;          // empty: passed
+  std::string problem = {};     // empty: passed
 };
 
 /// Runs every kernel of `provider` that supports the case's node, alone, on NaN-filled outputs between guard zones, and
 /// compares with the reference in double. On reals the error may be as many times that of plain float32 loops as the
 /// kernel promises (Accuracy: 2 unless stated), plus atol; on integers it must be zero, unless the kernel does not
 /// promise that. Outputs that are not finite or are suspiciously all zero fail. Kernels that round their operands are
-/// compared with the reference on rounded operands. `stream` reaches the kernels: an emulated one finds its options there.
-std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, Stream stream = nullptr);
+/// compared with the reference on rounded operands.
+std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place = {});
+
+/// What one kernel makes of a case's inputs, output by output. Throws Error if it wrote where it may not.
+std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, Fill fill, const Place& place = {});
 
 /// The largest deviation of gradients() from central differences, relative to 1 + |derivative|, in double.
 double gradient_error(const Case& c);

@@ -1,3 +1,5 @@
+#include <sanitizer/asan_interface.h>
+
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -13,86 +15,43 @@ namespace {
 constexpr size_t kGuardBytes = 256;
 constexpr std::byte kGuard{0xFF};  // as a float NaN: what is read there spoils the result
 
-/// `values` in the layout of `type`.
-std::vector<std::byte> encode(const std::vector<double>& values, DType dtype) {
-  std::vector<std::byte> bytes(values.size() * size_of(dtype));
-  const auto put = [&](auto zero) {
-    using T = decltype(zero);
-    for (size_t i = 0; i < values.size(); ++i) {
-      const T v = static_cast<T>(values[i]);
-      std::memcpy(bytes.data() + i * sizeof(T), &v, sizeof(T));
-    }
-  };
-  switch (dtype) {
-    case DType::f32:
-      put(float{});
-      break;
-    case DType::f64:
-      put(double{});
-      break;
-    case DType::u8:
-      put(uint8_t{});
-      break;
-    case DType::i32:
-      put(int32_t{});
-      break;
-    case DType::i64:
-      put(int64_t{});
-      break;
-    case DType::u64:
-      put(uint64_t{});
-      break;
-  }
-  return bytes;
-}
-
-std::vector<double> decode(const void* data, const TensorType& type) {
-  std::vector<double> values(static_cast<size_t>(type.size()));
-  const auto get = [&](auto zero) {
-    using T = decltype(zero);
-    const auto* from = static_cast<const T*>(data);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(from[i]);
-  };
-  switch (type.dtype) {
-    case DType::f32:
-      get(float{});
-      break;
-    case DType::f64:
-      get(double{});
-      break;
-    case DType::u8:
-      get(uint8_t{});
-      break;
-    case DType::i32:
-      get(int32_t{});
-      break;
-    case DType::i64:
-      get(int64_t{});
-      break;
-    case DType::u64:
-      get(uint64_t{});
-      break;
-  }
-  return values;
-}
-
-/// Memory for one tensor with guard zones around it.
+/// Memory for one tensor with guard zones around it, which AddressSanitizer lets nobody touch.
 class Guarded {
  public:
-  explicit Guarded(size_t bytes) : bytes_(bytes), buffer_(host_device(), bytes + 2 * kGuardBytes) {
-    std::memset(buffer_.data(), static_cast<int>(kGuard), bytes + 2 * kGuardBytes);
+  Guarded(Device& device, const std::vector<std::byte>& contents)
+      : contents_(contents), buffer_(device, contents.size() + 2 * kGuardBytes) {
+    std::vector<std::byte> all(buffer_.bytes(), kGuard);
+    std::copy(contents.begin(), contents.end(), all.begin() + kGuardBytes);
+    device.upload(buffer_.data(), all.data(), all.size());
+    if (device.is_asynchronous()) return;
+    ASAN_POISON_MEMORY_REGION(buffer_.data(), kGuardBytes);
+    ASAN_POISON_MEMORY_REGION(data() + contents.size(), kGuardBytes);
   }
-  void* data() { return static_cast<std::byte*>(buffer_.data()) + kGuardBytes; }
-  bool intact() const {
-    const auto* begin = static_cast<const std::byte*>(buffer_.data());
-    for (size_t i = 0; i < kGuardBytes; ++i) {
-      if (begin[i] != kGuard || begin[kGuardBytes + bytes_ + i] != kGuard) return false;
-    }
-    return true;
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() { unpoison(); }
+
+  std::byte* data() const { return static_cast<std::byte*>(buffer_.data()) + kGuardBytes; }
+  /// Looks at what has become of it: contents, and whether the guard zones are whole.
+  bool read() {
+    unpoison();
+    std::vector<std::byte> all(buffer_.bytes());
+    buffer_.device().download(all.data(), buffer_.data(), all.size());
+    const auto end = all.begin() + kGuardBytes + static_cast<std::ptrdiff_t>(contents_.size());
+    changed_ = !std::equal(contents_.begin(), contents_.end(), all.begin() + kGuardBytes);
+    contents_.assign(all.begin() + kGuardBytes, end);
+    const auto is_guard = [](std::byte b) { return b == kGuard; };
+    return std::all_of(all.begin(), all.begin() + kGuardBytes, is_guard) && std::all_of(end, all.end(), is_guard);
   }
+  bool changed() const { return changed_; }
+  const std::vector<std::byte>& contents() const { return contents_; }
 
  private:
-  size_t bytes_;
+  void unpoison() {
+    if (!buffer_.device().is_asynchronous()) ASAN_UNPOISON_MEMORY_REGION(buffer_.data(), buffer_.bytes());
+  }
+  std::vector<std::byte> contents_;
+  bool changed_ = false;
   Buffer buffer_;
 };
 
@@ -103,40 +62,35 @@ struct KernelRun {
 
 /// Runs one kernel on the last node of the graph.
 KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector<std::vector<double>>& inputs,
-                     Stream stream = nullptr) {
+                     const Place& place = {}) {
   const Node& node = graph.nodes().back();
-  const NodeView view(graph, node);
   std::map<ValueId, std::unique_ptr<Guarded>> memory;
-  std::map<ValueId, std::vector<std::byte>> before;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const ValueId id = graph.nodes()[i].outputs[0];  // build_case adds the inputs first, in order
-    before[id] = encode(inputs[i], graph.type(id).dtype);
-    memory[id] = std::make_unique<Guarded>(before[id].size());
-    std::memcpy(memory[id]->data(), before[id].data(), before[id].size());
+    memory[id] = std::make_unique<Guarded>(*place.device, from_doubles(inputs[i], graph.type(id).dtype));
   }
   for (ValueId id : node.outputs) {
     const TensorType& type = graph.type(id);
-    memory[id] = std::make_unique<Guarded>(type.bytes());
-    const auto poison =
-        encode(std::vector<double>(static_cast<size_t>(type.size()), is_real(type.dtype) ? NAN : 77.0), type.dtype);
-    std::memcpy(memory[id]->data(), poison.data(), poison.size());
+    const std::vector<double> poison(static_cast<size_t>(type.size()), is_real(type.dtype) ? NAN : 77.0);
+    memory[id] = std::make_unique<Guarded>(*place.device, from_doubles(poison, type.dtype));
   }
-  const PreparedKernel prepared = kernel.prepare(view);
-  Guarded workspace(prepared.workspace_bytes);
+  const PreparedKernel prepared = kernel.prepare(NodeView(graph, node, place.target));
+  Guarded workspace(*place.device, std::vector<std::byte>(prepared.workspace_bytes, kGuard));
   std::vector<void*> in, out;
   for (ValueId id : node.inputs) in.push_back(memory.at(id)->data());
   for (ValueId id : node.outputs) out.push_back(memory.at(id)->data());
-  prepared.run({in, out, workspace.data(), stream});
+  prepared.run({in, out, workspace.data(), place.stream ? place.stream : place.device->stream()});
+  place.device->synchronize();
 
   KernelRun run;
   for (const auto& [id, block] : memory) {
-    if (!block->intact()) run.problem = "wrote outside a tensor";
+    if (!block->read()) run.problem = "wrote outside a tensor";
   }
-  if (!workspace.intact()) run.problem = "wrote outside its workspace";
-  for (const auto& [id, bytes] : before) {
-    if (std::memcmp(memory.at(id)->data(), bytes.data(), bytes.size()) != 0) run.problem = "changed an input";
+  if (!workspace.read()) run.problem = "wrote outside its workspace";
+  for (ValueId id : node.inputs) {
+    if (memory.at(id)->changed()) run.problem = "changed an input";
   }
-  for (ValueId id : node.outputs) run.outputs.push_back(decode(memory.at(id)->data(), graph.type(id)));
+  for (ValueId id : node.outputs) run.outputs.push_back(to_doubles(memory.at(id)->contents().data(), graph.type(id)));
   return run;
 }
 
@@ -230,12 +184,12 @@ std::vector<std::vector<double>> rounded(std::vector<std::vector<double>> inputs
 
 }  // namespace
 
-std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, Stream stream) {
+std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place) {
   auto inputs = make_inputs(c, fill);
   if (inputs.empty()) inputs.push_back({0.0});
   const Graph exact = build_case(c, DType::f64), plain = build_case(c, DType::f32);
   const Node& node = plain.nodes().back();
-  const NodeView view(plain, node);
+  const NodeView view(plain, node, place.target);
   if (node.op->is_source || node.op->is_view) return {};
   for (ValueId id : node.inputs) {
     if (plain.producer(id).op->name != "input") return {};  // several nodes: a case for gradients alone
@@ -255,8 +209,12 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
     const Precision operands = kernel.accuracy.operands;
     if (!references.contains(operands)) references[operands] = {truth_for(operands), loops_for(operands)};
     const auto& [truth, loops] = references[operands];
-    const KernelRun run = run_kernel(plain, kernel, inputs, stream);
-    Verdict v{std::string(provider.name), std::string(kernel.name), 0, 0, run.problem};
+    const KernelRun run = run_kernel(plain, kernel, inputs, place);
+    Verdict v{.provider = std::string(provider.name),
+              .kernel = std::string(kernel.name),
+              .precision = name_of(operands),
+              .output = to_string(view.output(0)),
+              .problem = run.problem};
     double worst = -1;
     for (size_t o = 0; o < truth.size(); ++o) {
       double loop_error = 0, largest = 0, found = 0;
@@ -265,7 +223,9 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
         largest = std::max(largest, std::abs(truth[o][i]));
         found = std::max(found, std::abs(run.outputs[o][i]));
       }
-      const double bound = fill == Fill::integers ? 0.0 : kernel.accuracy.factor * loop_error + c.atol * (1 + largest);
+      const double bound = fill == Fill::integers ? 0.0
+                                                  : kernel.accuracy.factor * loop_error + c.atol * (1 + largest) +
+                                                        kernel.accuracy.of_largest * largest;
       if (largest > 0 && found == 0 && v.problem.empty()) v.problem = fmt::format("output {} is all zero", o);
       for (size_t i = 0; i < truth[o].size(); ++i) {
         const double value = run.outputs[o][i], error = std::abs(value - truth[o][i]);
@@ -283,6 +243,14 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
     verdicts.push_back(std::move(v));
   }
   return verdicts;
+}
+
+std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, Fill fill, const Place& place) {
+  auto inputs = make_inputs(c, fill);
+  if (inputs.empty()) inputs.push_back({0.0});
+  KernelRun run = run_kernel(build_case(c, DType::f32), kernel, inputs, place);
+  if (!run.problem.empty()) fail<Error>("{} {}: {}", c.op, c.name, run.problem);
+  return std::move(run.outputs);
 }
 
 const std::vector<Case>& all_cases() {

@@ -41,12 +41,55 @@ bool exact(ScalarOp op) {
   }
 }
 
+void add_tape(std::vector<Case>& cases, std::string name, const Shape& shape, std::vector<CaseInput> inputs,
+              std::vector<TapeInstruction> instructions) {
+  const ElementwiseTape tape{static_cast<uint16_t>(inputs.size()), std::move(instructions)};
+  cases.push_back({.op = "fused_elementwise",
+                   .name = std::move(name),
+                   .inputs = std::move(inputs),
+                   .build =
+                       [tape, shape](std::span<const Value> v) {
+                         v[0].graph().add(find_op("fused_elementwise"), v, {{"tape", tape}, {"shape", shape}});
+                       },
+                   .check_gradients = false});
+}
+
+/// Tapes of the networks' backward passes, and sizes at which an operand's repetition meets a vector's edge.
+void add_tape_cases(std::vector<Case>& cases) {
+  const Shape image{3, 14, 14, 32}, odd{3, 5, 5, 7};
+  add_tape(cases, "leaky slope " + to_string(image), image, {{image}, {image}},
+           {{ScalarOp::leaky_slope, 1, 0, 0.2}, {ScalarOp::mul, 0, 2}});
+  add_tape(cases, "tanh slope " + to_string(odd), odd, {{odd}, {odd}},
+           {{ScalarOp::square, 1}, {ScalarOp::neg, 2}, {ScalarOp::shift, 3, 0, 1.0}, {ScalarOp::mul, 0, 4}});
+  add_tape(cases, "scalar factor", {4099}, {{{4099}}, {{}}}, {{ScalarOp::mul, 0, 1}});
+  add_tape(cases, "scalars", {}, {{{}}, {{}}}, {{ScalarOp::neg, 1}, {ScalarOp::shift, 2, 0, 1.0}, {ScalarOp::add, 0, 3}});
+  for (const int64_t c : {1, 2, 3, 5, 64, 130}) {
+    const Shape shape{70, c};
+    add_tape(cases, fmt::format("{} channels", c), shape, {{shape}, {{c}}, {{c}}},
+             {{ScalarOp::mul, 0, 1}, {ScalarOp::add, 3, 2}, {ScalarOp::leaky_relu, 4, 0, 0.3}});
+  }
+  add_tape(cases, "rows of two axes", {9, 5, 6}, {{{5, 6}}, {{9, 5, 6}}}, {{ScalarOp::sub, 1, 0}, {ScalarOp::square, 2}});
+  add_tape(cases, "one operand alone", {33, 3}, {{{3}}}, {{ScalarOp::scale, 0, 0, 2.0}});
+  // Values that are read again much later, and as many inputs and instructions as the fusing pass makes.
+  const Shape wide{5, 67};
+  std::vector<CaseInput> inputs;
+  std::vector<TapeInstruction> instructions;
+  for (int i = 0; i < 12; ++i) inputs.push_back({i % 3 == 0 ? Shape{67} : i % 3 == 1 ? wide : Shape{}});
+  for (uint16_t i = 0; i < 24; ++i) {
+    const auto b = static_cast<uint16_t>(i < 12 ? 11 - i : i - 2);  // later: results of ten steps before
+    instructions.push_back({i % 2 == 0 ? ScalarOp::add : ScalarOp::sub, static_cast<uint16_t>(i == 0 ? 0 : 11 + i), b, 0});
+  }
+  add_tape(cases, "twelve inputs", wide, inputs, instructions);
+  add_tape(cases, "a tree with two arms", wide, {{wide}, {wide}, {wide}, {wide}},
+           {{ScalarOp::mul, 0, 1}, {ScalarOp::mul, 2, 3}, {ScalarOp::add, 4, 5}, {ScalarOp::maximum, 4, 6}});
+}
+
 }  // namespace
 
 void add_elementwise_cases(std::vector<Case>& cases) {
   for (int i = 0; i < kNumScalarOps; ++i) {
     const auto op = static_cast<ScalarOp>(i);
-    for (const Shape& shape : {Shape{3, 7, 5, 3}, Shape{1}, Shape{20011}}) {
+    for (const Shape& shape : {Shape{3, 7, 5, 3}, Shape{1}, Shape{20011}, Shape{4096}}) {
       std::vector<CaseInput> inputs{domain(op, shape)};
       if (is_binary(op))
         inputs.push_back(op == ScalarOp::div ? CaseInput{shape, CaseInput::Kind::real, 0.5, 3} : domain(op, shape));
@@ -71,6 +114,7 @@ void add_elementwise_cases(std::vector<Case>& cases) {
                          },
                      .check_gradients = false});
   }
+  add_tape_cases(cases);
 }
 
 }  // namespace forger

@@ -25,6 +25,25 @@ void add_loss_cases(std::vector<Case>& cases) {
                      .inputs = {{{n, 10}, CaseInput::Kind::real, -4, 4}, {{n}, CaseInput::Kind::labels, 0, 10}},
                      .build = [](std::span<const Value> v) { softmax_cross_entropy(v[0], v[1]); }});
   }
+  // Several blocks, rows longer than a warp.
+  cases.push_back({.op = "bce_with_logits",
+                   .name = "[5003]",
+                   .inputs = {{{5003}, CaseInput::Kind::real, -9, 9}, {{5003}, CaseInput::Kind::real, 0, 1}},
+                   .build = [](std::span<const Value> v) { bce_with_logits(v[0], v[1]); },
+                   .check_gradients = false});
+  for (const Shape& shape : {Shape{70, 130}, Shape{3, 1000}, Shape{100, 10}, Shape{9, 1}}) {
+    cases.push_back({.op = "softmax",
+                     .name = to_string(shape),
+                     .inputs = {{shape, CaseInput::Kind::real, -40, 40}},
+                     .build = [](std::span<const Value> v) { softmax(v[0]); },
+                     .check_gradients = false});
+    const CaseInput labels{{shape[0]}, CaseInput::Kind::labels, 0, static_cast<double>(shape[1])};
+    cases.push_back({.op = "softmax_cross_entropy",
+                     .name = to_string(shape),
+                     .inputs = {{shape, CaseInput::Kind::real, -40, 40}, labels},
+                     .build = [](std::span<const Value> v) { softmax_cross_entropy(v[0], v[1]); },
+                     .check_gradients = false});
+  }
 }
 
 }  // namespace forger

@@ -3,8 +3,9 @@
 
 namespace forger {
 
-void add_optimizer_cases(std::vector<Case>& cases) {
-  const std::vector<Shape> tensors{{3, 4, 4, 5}, {7}, {1}, {150, 137}};
+namespace {
+
+void add_optimizers(std::vector<Case>& cases, const std::string& name, const std::vector<Shape>& tensors) {
   const CaseInput t{{}, CaseInput::Kind::step}, lr{{}, CaseInput::Kind::real, 0.01, 0.02};
   std::vector<CaseInput> adam_inputs{t, lr}, slot_inputs{lr};
   for (const Shape& s : tensors) {
@@ -19,7 +20,7 @@ void add_optimizer_cases(std::vector<Case>& cases) {
     return values;
   };
   cases.push_back({.op = "adam",
-                   .name = "four tensors",
+                   .name = name,
                    .inputs = adam_inputs,
                    .build =
                        [by_role](std::span<const Value> v) {
@@ -28,7 +29,7 @@ void add_optimizer_cases(std::vector<Case>& cases) {
                        },
                    .check_gradients = false});
   cases.push_back({.op = "sgd_momentum",
-                   .name = "four tensors",
+                   .name = name,
                    .inputs = slot_inputs,
                    .build =
                        [by_role](std::span<const Value> v) {
@@ -36,13 +37,23 @@ void add_optimizer_cases(std::vector<Case>& cases) {
                        },
                    .check_gradients = false});
   cases.push_back({.op = "rmsprop",
-                   .name = "four tensors",
+                   .name = name,
                    .inputs = slot_inputs,
                    .build =
                        [by_role](std::span<const Value> v) {
                          rmsprop(v[0], by_role(v, 1, 3, 0), by_role(v, 1, 3, 1), by_role(v, 1, 3, 2), 0.9, 1e-7);
                        },
                    .check_gradients = false});
+}
+
+}  // namespace
+
+void add_optimizer_cases(std::vector<Case>& cases) {
+  add_optimizers(cases, "four tensors", {{3, 4, 4, 5}, {7}, {1}, {150, 137}});
+  std::vector<Shape> many;  // more than a kernel's parameters can name
+  for (int64_t i = 0; i < 100; ++i) many.push_back({i % 7 + 1});
+  many[50] = {2051};
+  add_optimizers(cases, "a hundred tensors", many);
 }
 
 }  // namespace forger

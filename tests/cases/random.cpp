@@ -24,12 +24,15 @@ void add_random_cases(std::vector<Case>& cases) {
   }
   for (const bool replacement : {true, false}) {
     for (const int64_t population : {1, 5, 1000, 60000}) {
-      const IndexDraw draw{.count = 37, .population = population, .replacement = replacement, .draw = 1, .draws_per_step = 3};
-      cases.push_back({.op = "random_indices",
-                       .name = fmt::format("37 of {}{}", population, replacement ? "" : " in epochs"),
-                       .inputs = {seed, step},
-                       .build = [draw](std::span<const Value> v) { random_indices(v[0], v[1], draw); },
-                       .check_gradients = false});
+      for (const int64_t count : {37, 300}) {
+        const IndexDraw draw{
+            .count = count, .population = population, .replacement = replacement, .draw = 1, .draws_per_step = 3};
+        cases.push_back({.op = "random_indices",
+                         .name = fmt::format("{} of {}{}", count, population, replacement ? "" : " in epochs"),
+                         .inputs = {seed, step},
+                         .build = [draw](std::span<const Value> v) { random_indices(v[0], v[1], draw); },
+                         .check_gradients = false});
+      }
     }
   }
 }

@@ -20,7 +20,7 @@ void add_source_cases(std::vector<Case>& cases) {
                          v[0].graph().input("x", {DType::u8, {3}});
                        },
                    .check_gradients = false});
-  for (const Shape& shape : {Shape{}, Shape{3, 5}}) {
+  for (const Shape& shape : {Shape{}, Shape{3, 5}, Shape{4096}, Shape{70, 99}}) {
     cases.push_back({.op = "fill",
                      .name = to_string(shape),
                      .inputs = {},
@@ -44,6 +44,19 @@ void add_source_cases(std::vector<Case>& cases) {
                    .build = [](std::span<const Value> v) { gather(v[0], v[1]); },
                    .exact_on_integers = true,
                    .check_gradients = false});
+  for (const Shape& table : {Shape{6, 28, 28, 1}, Shape{6, 4, 4}, Shape{6, 999}}) {
+    cases.push_back({.op = "gather",
+                     .name = "bytes of " + to_string(table),
+                     .inputs = {{table, CaseInput::Kind::bytes}, rows},
+                     .build = [](std::span<const Value> v) { gather(v[0], v[1]); },
+                     .check_gradients = false});
+    cases.push_back({.op = "gather",
+                     .name = "rows of " + to_string(table),
+                     .inputs = {{table}, rows},
+                     .build = [](std::span<const Value> v) { gather(v[0], v[1]); },
+                     .exact_on_integers = true,
+                     .check_gradients = false});
+  }
 }
 
 }  // namespace forger

@@ -1,0 +1,107 @@
+#include "engine/runtime/backend.h"
+
+#include <charconv>
+
+#include "engine/runtime/emulated_device.h"
+
+namespace forger {
+namespace {
+
+using Place = Provider::Place;
+
+struct DeviceChoice {
+  Place place = Place::cpu;
+  int index = 0;  // of the GPU
+};
+
+DeviceChoice parse_device(const std::string& name, bool planning) {
+  if (name == "cpu") return {};
+  if (name == "emulated") return {Place::emulator};
+  if (name == "cuda") return {Place::gpu};
+  if (name == "auto") {
+    std::string why_not;
+    return {planning || list_gpus(why_not).empty() ? Place::cpu : Place::gpu};
+  }
+  int index = 0;
+  const std::string_view number = std::string_view(name).substr(std::min<size_t>(name.size(), 5));
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
+  if (!name.starts_with("cuda:") || error != std::errc() || end != number.data() + number.size() || index < 0) {
+    fail<ConfigError>("--device: '{}' is not one of auto, cpu, cuda, cuda:N, emulated", name);
+  }
+  return {Place::gpu, index};
+}
+
+std::vector<const Provider*> choose_providers(const std::string& names, const std::string& device, Place place) {
+  if (names == "auto") {
+    constexpr const char* kDefaults[] = {"onednn,reference", "emulated", "cuda"};
+    return parse_providers(kDefaults[static_cast<int>(place)]);
+  }
+  auto providers = parse_providers(names);
+  for (const Provider* p : providers) {
+    if (p->place == place) continue;
+    fail<ConfigError>("--providers: '{}' runs on {}, --device is {}; choose among {}", p->name, name_of(p->place), device,
+                      provider_names(place));
+  }
+  return providers;
+}
+
+/// Opens the device, or (planning) only says what it would be.
+std::string describe_device(const DeviceChoice& choice, bool planning, Backend& backend) {
+  switch (choice.place) {
+    case Place::cpu:
+      backend.device = std::shared_ptr<Device>(&host_device(), [](Device*) {});
+      return "cpu";
+    case Place::emulator:
+      backend.device = open_emulated_device();
+      return "emulated GPU";
+    case Place::gpu:
+      break;
+  }
+  std::string why_not;
+  const auto gpus = list_gpus(why_not);
+  const bool present = static_cast<size_t>(choice.index) < gpus.size();
+  if (!planning) backend.device = open_gpu(choice.index);
+  if (!present) return fmt::format("cuda:{}, not present ({}), planned for an H200", choice.index, why_not);
+  const GpuInfo& gpu = gpus[static_cast<size_t>(choice.index)];
+  backend.target.multiprocessors = gpu.multiprocessors;
+  return fmt::format("cuda:{}, {}", choice.index, gpu.name);
+}
+
+Backend make_backend(const BackendOptions& options, bool planning) {
+  const DeviceChoice choice = parse_device(options.device, planning);
+  Backend backend;
+  backend.place = choice.place;
+  backend.providers = choose_providers(options.providers, options.device, choice.place);
+  const bool host = choice.place == Place::cpu;
+  if (options.precision == "auto") {
+    backend.target.precision = host ? Precision::fp32 : Precision::tf32;
+  } else {
+    backend.target.precision = parse_precision(options.precision);
+  }
+  if (host && backend.target.precision != Precision::fp32) {
+    fail<ConfigError>("--precision: {} is for a GPU, the CPU computes in fp32; leave it out or use --device cuda",
+                      name_of(backend.target.precision));
+  }
+  const std::string device = describe_device(choice, planning, backend);
+  std::string names;
+  for (const Provider* p : backend.providers) names += (names.empty() ? "" : ",") + std::string(p->name);
+  backend.description = fmt::format("{}, {}, providers {}", device, name_of(backend.target.precision), names);
+  return backend;
+}
+
+}  // namespace
+
+const char* device_kind(const Backend& backend) {
+  constexpr const char* kKinds[] = {"cpu", "emulated", "cuda"};
+  return kKinds[static_cast<int>(backend.place)];
+}
+
+Backend open_backend(const BackendOptions& options) {
+  return make_backend(options, false);
+}
+
+Backend plan_backend(const BackendOptions& options) {
+  return make_backend(options, true);
+}
+
+}  // namespace forger

@@ -1,0 +1,32 @@
+// An NVIDIA GPU as a Device. In builds without the CUDA toolkit every function here says so.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/runtime/device.h"
+
+namespace forger {
+
+/// What `forger doctor` prints and kernels are chosen for.
+struct GpuInfo {
+  int index = 0;
+  std::string name;
+  int major = 0, minor = 0;  // compute capability
+  int multiprocessors = 0;
+  size_t total_bytes = 0;
+  size_t l2_bytes = 0;
+};
+
+/// The visible GPUs; none with the reason in `why_not` (no driver, driver too old, no device, a build without CUDA).
+std::vector<GpuInfo> list_gpus(std::string& why_not);
+
+/// "CUDA toolkit 13.0, driver for 13.0"; what is missing is named.
+std::string describe_cuda();
+
+/// Throws DeviceError when the GPU is not there or older than compute capability 8.0.
+std::shared_ptr<Device> open_gpu(int index);
+
+}  // namespace forger

@@ -1,0 +1,12 @@
+// A GPU that is not there: memory apart from the host's by convention, a stream that records, kernels run by
+// kernels/emulation. Slow; it shows that a run is right on a GPU before one is at hand.
+#pragma once
+
+#include "engine/runtime/device.h"
+
+namespace forger {
+
+/// `shuffle`: seed of the order in which a block's threads run; 0 runs them forward.
+std::shared_ptr<Device> open_emulated_device(uint64_t shuffle = 0);
+
+}  // namespace forger
