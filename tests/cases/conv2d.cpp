@@ -8,6 +8,7 @@ struct ConvSize {
   const char* name;
   int64_t n, h, w, c, k, r, s, stride;
   Padding padding = Padding::same;
+  bool bias = false;  // of the two ops that have one
 };
 
 // Small versions of the recipes' layers, and what breaks kernels: odd sizes, batch 1, channels that no vector width
@@ -28,6 +29,14 @@ const ConvSize kSizes[] = {
     {"one pixel", 1, 1, 1, 1, 1, 1, 1, 1},
     {"valid k5", 2, 12, 11, 3, 16, 5, 5, 1, Padding::valid},
     {"valid s2", 2, 11, 12, 16, 17, 3, 3, 2, Padding::valid},
+    {"k4 s2 with bias", 2, 8, 8, 12, 20, 4, 4, 2, Padding::same, true},
+    {"k7 to one channel with bias", 1, 9, 10, 20, 1, 7, 7, 1, Padding::same, true},
+    {"k3 s2 from three channels with bias", 1, 9, 11, 3, 20, 3, 3, 2, Padding::same, true},
+    {"k5 from two channels", 1, 7, 9, 2, 18, 5, 5, 1},
+    {"k4 s2 from four channels, wide", 1, 8, 9, 4, 40, 4, 4, 2, Padding::same, true},
+    {"k1 to three channels", 2, 4, 5, 33, 3, 1, 1, 1},
+    {"stride larger than filter, with bias", 1, 8, 8, 8, 12, 2, 2, 3, Padding::valid, true},
+    {"one row, wide", 1, 1, 70, 4, 8, 1, 3, 1},
 };
 
 Conv2dShape shape_of(const ConvSize& z) {
@@ -45,6 +54,13 @@ Conv2dShape shape_of(const ConvSize& z) {
   return s;
 }
 
+/// The same node with a bias, as fuse_bias makes it.
+void with_bias(Value y, Value bias) {
+  const Node& node = y.graph().producer(y.id());
+  const Value inputs[] = {y.graph().value(node.inputs[0]), y.graph().value(node.inputs[1]), bias};
+  y.graph().add(*node.op, inputs, node.attributes);
+}
+
 }  // namespace
 
 void add_conv2d_cases(std::vector<Case>& cases) {
@@ -60,6 +76,22 @@ void add_conv2d_cases(std::vector<Case>& cases) {
                        .check_gradients = s.flops() < 4'000'000,  // hundreds of runs of the plain loops
                        .atol = 2e-6});
     };
+    const auto add_biased = [&](const char* op, Shape a, Shape b, int64_t channels,
+                                Value (*f)(Value, Value, const Conv2dShape&)) {
+      cases.push_back({.op = op,
+                       .name = z.name,
+                       .inputs = {{a}, {b}, {{channels}}},
+                       .build = [f, s](std::span<const Value> v) { with_bias(f(v[0], v[1], s), v[2]); },
+                       .exact_on_integers = true,
+                       .check_gradients = false,  // a fused node has none
+                       .atol = 2e-6});
+    };
+    if (z.bias) {
+      add_biased("conv2d", x, w, s.K, conv2d);
+      add_biased("conv2d_input_grad", y, w, s.C, conv2d_input_grad);
+      add("conv2d_filter_grad", x, y, conv2d_filter_grad);
+      continue;
+    }
     add("conv2d", x, w, conv2d);
     add("conv2d_input_grad", y, w, conv2d_input_grad);
     add("conv2d_filter_grad", x, y, conv2d_filter_grad);
