@@ -8,7 +8,8 @@ struct ConvSize {
   const char* name;
   int64_t n, h, w, c, k, r, s, stride;
   Padding padding = Padding::same;
-  bool bias = false;  // of the two ops that have one
+  bool bias = false;      // of the two ops that have one
+  bool gradients = true;  // checked, unless the problem is too large for hundreds of runs
 };
 
 // Small versions of the recipes' layers, and what breaks kernels: odd sizes, batch 1, channels that no vector width
@@ -37,7 +38,21 @@ const ConvSize kSizes[] = {
     {"k1 to three channels", 2, 4, 5, 33, 3, 1, 1, 1},
     {"stride larger than filter, with bias", 1, 8, 8, 8, 12, 2, 2, 3, Padding::valid, true},
     {"one row, wide", 1, 1, 70, 4, 8, 1, 3, 1},
+    {"128 to 130 channels", 2, 9, 9, 128, 132, 3, 3, 1, Padding::same, false, false},
 };
+
+/// Filter widths, strides and channels for which kernels of few channels have variants of their own.
+std::vector<ConvSize> few_channel_sizes() {
+  std::vector<ConvSize> sizes;
+  for (const int64_t few : {1, 3}) {
+    for (const int64_t s : {1, 3, 4, 5, 7}) {
+      sizes.push_back({"few inputs", 1, 6, 11, few, 33, 2, s, 1, Padding::same, false, false});
+      sizes.push_back({"few inputs s2", 1, 6, 11, few, 33, 2, s, 2, Padding::same, false, false});
+      sizes.push_back({"few outputs", 1, 6, 11, 33, few, 2, s, 1, Padding::same, false, false});
+    }
+  }
+  return sizes;
+}
 
 Conv2dShape shape_of(const ConvSize& z) {
   Conv2dShape s{.N = z.n, .H = z.h, .W = z.w, .C = z.c, .K = z.k, .R = z.r, .S = z.s};
@@ -64,22 +79,25 @@ void with_bias(Value y, Value bias) {
 }  // namespace
 
 void add_conv2d_cases(std::vector<Case>& cases) {
-  for (const ConvSize& z : kSizes) {
+  std::vector<ConvSize> sizes(std::begin(kSizes), std::end(kSizes));
+  for (const ConvSize& z : few_channel_sizes()) sizes.push_back(z);
+  for (const ConvSize& z : sizes) {
     const Conv2dShape s = shape_of(z);
+    const std::string name = z.gradients ? z.name : fmt::format("{} {}-{} S{}", z.name, z.c, z.k, z.s);
     const Shape x{s.N, s.H, s.W, s.C}, w{s.K, s.R, s.S, s.C}, y{s.N, s.P, s.Q, s.K};
     const auto add = [&](const char* op, Shape a, Shape b, Value (*f)(Value, Value, const Conv2dShape&)) {
       cases.push_back({.op = op,
-                       .name = z.name,
+                       .name = name,
                        .inputs = {{a}, {b}},
                        .build = [f, s](std::span<const Value> v) { f(v[0], v[1], s); },
                        .exact_on_integers = true,
-                       .check_gradients = s.flops() < 4'000'000,  // hundreds of runs of the plain loops
+                       .check_gradients = z.gradients && s.flops() < 4'000'000,  // hundreds of runs of the plain loops
                        .atol = 2e-6});
     };
     const auto add_biased = [&](const char* op, Shape a, Shape b, int64_t channels,
                                 Value (*f)(Value, Value, const Conv2dShape&)) {
       cases.push_back({.op = op,
-                       .name = z.name,
+                       .name = name,
                        .inputs = {{a}, {b}, {{channels}}},
                        .build = [f, s](std::span<const Value> v) { with_bias(f(v[0], v[1], s), v[2]); },
                        .exact_on_integers = true,
