@@ -59,8 +59,8 @@ except ImportError as error:
 try:
     jax.config.update("jax_platforms", args.device)
     device = jax.devices()[0]
-except RuntimeError as error:
-    skip(f"JAX finds no such device: {str(error).splitlines()[0]}", version=jax.__version__)
+except (RuntimeError, AssertionError) as error:  # the latter where JAX was installed without CUDA
+    skip(" ".join([f"JAX finds no device for '{args.device}'", *str(error).splitlines()[:1]]), version=jax.__version__)
 if not args.threefry:
     jax.config.update("jax_default_prng_impl", "rbg")
 jax.config.update("jax_default_matmul_precision", {"fp32": "highest", "tf32": "tensorfloat32", "bf16": "default"}[args.precision])
