@@ -69,6 +69,7 @@ int sample(const SampleArguments& a) {
   if (!a.grid.empty() && extension != ".png") fail<ConfigError>("--grid: is for pictures, {} is none; leave it out", a.out);
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
   const Recipe& recipe = find_recipe(checkpoint.config.recipe());
+  if (recipe.is_classifier()) fail<ConfigError>("{}: is of {}, which makes no samples; name a GAN's run", a.run, recipe.name);
   const Shape shape = sample_shape_of(checkpoint);
   if (!a.grid.empty() && recipe.kind != SampleKind::images) {
     fail<ConfigError>("--grid: is for images, {} makes none; leave it out", recipe.name);

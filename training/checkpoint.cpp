@@ -56,13 +56,14 @@ Config read_config(const SafetensorsFile& file) {
   }
 }
 
-}  // namespace
-
-void save_checkpoint(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc) {
+/// Writes the variables that `keep` says yes to.
+template <class Keep>
+void save_variables(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc, Keep keep) {
   std::vector<std::vector<std::byte>> contents;
   contents.reserve(variables.entries().size());
   std::vector<StoredTensor> tensors;
   for (const auto& [name, entry] : variables.entries()) {
+    if (!keep(name)) continue;
     contents.push_back(variables.read(name));
     const auto& bytes = contents.back();
     tensors.push_back(
@@ -71,6 +72,18 @@ void save_checkpoint(const std::string& path, const VariableStore& variables, co
   write_safetensors(
       path, tensors,
       {{"format", "forger-1"}, {"forger.config", config.to_json()}, {"forger.data_crc32", std::to_string(data_crc)}});
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc) {
+  save_variables(path, variables, config, data_crc, [](const std::string&) { return true; });
+}
+
+void save_weights(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc) {
+  const std::string optimizer = "/" + config.text("optimizer") + "/";
+  save_variables(path, variables, config, data_crc,
+                 [&](const std::string& name) { return name.find(optimizer) == std::string::npos; });
 }
 
 Checkpoint load_checkpoint(const std::string& path) {

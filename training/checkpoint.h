@@ -10,6 +10,9 @@ namespace forger {
 /// time or the place, so equal runs give equal bytes.
 void save_checkpoint(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc);
 
+/// The same without what only training needs: no optimizer's state.
+void save_weights(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc);
+
 struct Checkpoint {
   std::string path;
   Config config;
