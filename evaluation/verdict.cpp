@@ -50,7 +50,7 @@ const char* name_of(Failure failure) {
   return "?";
 }
 
-Verdict judge(const DigitMetrics& m, const DigitMetrics& floor) {
+Verdict judge_samples(const DigitMetrics& m, const DigitMetrics& floor) {
   Verdict v;
   std::vector<std::string> said;
   const auto found = [&](Failure failure, std::string text) {

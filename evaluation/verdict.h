@@ -22,6 +22,6 @@ struct Verdict {
 };
 
 /// floor: the same metrics of real held-out images.
-Verdict judge(const DigitMetrics& samples, const DigitMetrics& floor);
+Verdict judge_samples(const DigitMetrics& samples, const DigitMetrics& floor);
 
 }  // namespace forger

@@ -3,22 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "datasets/mixture.h"
 #include "engine/ops/ops.h"
 
 namespace forger {
 namespace {
 
 constexpr int64_t kMaxRows = 100'000'000;
-
-Mixture mixture_of(const std::string& name) {
-  if (name == "pattern1010") return pattern1010();
-  if (name == "normal1d") return normal1d();
-  if (name == "gaussians4") return gaussians4();
-  if (name == "ring8") return ring8();
-  if (name == "grid25") return grid25();
-  fail<ConfigError>("--distribution: there is no '{}'", name);
-}
 
 template <class T>
 std::vector<std::byte> bytes_as(const std::vector<float>& values) {
@@ -89,6 +79,15 @@ void add_shifts(ImageDataset& images) {
 }
 
 }  // namespace
+
+Mixture mixture_of(const std::string& name) {
+  if (name == "pattern1010") return pattern1010();
+  if (name == "normal1d") return normal1d();
+  if (name == "gaussians4") return gaussians4();
+  if (name == "ring8") return ring8();
+  if (name == "grid25") return grid25();
+  fail<ConfigError>("--distribution: there is no '{}'", name);
+}
 
 ImageDataset load_config_images(const Config& config, Split split) {
   const int side = static_cast<int>(config.integer("image-size"));

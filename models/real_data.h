@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "datasets/image_dataset.h"
+#include "datasets/mixture.h"
 #include "engine/graph/graph.h"
 #include "models/config.h"
 
@@ -22,6 +23,9 @@ struct RealData {
 
   Shape sample_shape() const { return {table.shape.begin() + 1, table.shape.end()}; }
 };
+
+/// The synthetic distribution of that name. Throws ConfigError.
+Mixture mixture_of(const std::string& name);
 
 /// The images of one split of a config's "data", in the size that it asks for. Throws DataError.
 ImageDataset load_config_images(const Config& config, Split split);

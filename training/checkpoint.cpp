@@ -86,8 +86,9 @@ void save_weights(const std::string& path, const VariableStore& variables, const
                  [&](const std::string& name) { return name.find(optimizer) == std::string::npos; });
 }
 
-Checkpoint load_checkpoint(const std::string& path) {
-  const SafetensorsFile file = read_safetensors(path, Checksum::required);
+namespace {
+
+Checkpoint checkpoint_of(const SafetensorsFile& file, const std::string& path) {
   Checkpoint checkpoint{path, read_config(file), 0, 0, {}};
   const std::string& crc = metadata(file, "forger.data_crc32");
   const auto parsed = std::from_chars(crc.data(), crc.data() + crc.size(), checkpoint.data_crc);
@@ -102,6 +103,16 @@ Checkpoint load_checkpoint(const std::string& path) {
   if (step.size() != 1 || step[0] < 0) fail<DataError>("{}: its step is not a count", path);
   checkpoint.step = step[0];
   return checkpoint;
+}
+
+}  // namespace
+
+Checkpoint load_checkpoint(const std::string& path) {
+  return checkpoint_of(read_safetensors(path, Checksum::required), path);
+}
+
+Checkpoint parse_checkpoint(std::vector<uint8_t> bytes, const std::string& name) {
+  return checkpoint_of(parse_safetensors(std::move(bytes), name, Checksum::required), name);
 }
 
 void Checkpoint::restore(VariableStore& variables) const {

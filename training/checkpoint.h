@@ -26,6 +26,8 @@ struct Checkpoint {
 
 /// Reads and checks one file. Throws DataError (damaged, not a checkpoint) or ConfigError (unknown recipe).
 Checkpoint load_checkpoint(const std::string& path);
+/// The same from memory; `name` begins the messages of errors.
+Checkpoint parse_checkpoint(std::vector<uint8_t> bytes, const std::string& name);
 
 /// RUN on the command line: a checkpoint file, or a run directory, of which the newest whole checkpoint is taken.
 /// `note` receives a line for every damaged checkpoint that was passed over.
