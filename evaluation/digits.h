@@ -60,7 +60,9 @@ class DigitReference {
   double score_, spread_, spacing_, outlier_limit_;
   ImageBytes train_;
   std::vector<float> train_pixels_;
-  double copy_limit_, held_out_distance_;  // squared; not squared
+  ImageBytes held_out_;
+  std::vector<float> held_out_distances_;  // squared
+  double copy_limit_, held_out_median_;    // squared; not squared
 };
 
 }  // namespace forger

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace forger {
 namespace {
 
@@ -80,8 +82,8 @@ Verdict judge_samples(const DigitMetrics& m, const DigitMetrics& floor) {
   }
   const std::vector<std::string> missed = gate(m, floor);
   v.good = v.failures.empty() && missed.empty();
-  v.excellent = v.good && m.fdz <= 4 * floor.fdz && m.prdc.coverage >= 0.95 && m.prdc.density >= 0.95 && m.prdc.density <= 1.05 &&
-                m.score_ratio >= 0.99 && m.class_tv <= 0.02;
+  v.excellent = v.good && m.fdz <= 4 * floor.fdz && m.prdc.coverage >= std::min(0.95, floor.prdc.coverage) &&
+                m.prdc.density >= 0.95 && m.prdc.density <= 1.05 && m.score_ratio >= 0.99 && m.class_tv <= 0.02;
   if (v.excellent) {
     v.text = "excellent: hardly to be told from real images";
   } else if (v.good) {
