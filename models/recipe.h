@@ -14,9 +14,9 @@ struct Recipe {
   std::string summary;  // one line for `forger list`
   SampleKind kind;
   Config defaults;
-  /// z [N, Z] -> samples [N, sample...].
+  /// z [N, Z] (conditional: and classes) -> samples [N, sample...].
   Value (*generator)(Network&, Value z, const Shape& sample, const ForwardPass&);
-  /// samples -> logits [N, 1].
+  /// samples (packed, conditional: with class channels) -> logits, scores or energies [N, 1].
   Value (*discriminator)(Network&, Value samples, const ForwardPass&);
 };
 

@@ -324,6 +324,7 @@ std::vector<Kernel> make_table() {
       {"rmsprop", "rmsprop_reference", always, rmsprop},
       {"sgd_momentum", "sgd_momentum_reference", always, sgd_momentum},
       {"slice", "slice_reference", always, slice},
+      {"stop_gradient", "stop_gradient_view", always, reshape},
       {"softmax", "softmax_reference", always, softmax},
       {"softmax_cross_entropy", "softmax_cross_entropy_reference", always, softmax_cross_entropy},
   };
