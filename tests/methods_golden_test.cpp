@@ -45,7 +45,8 @@ class GoldenMethods {
       session.bind(name, bound[name].data());
     }
     for (const StoredTensor& t : file_.tensors) {
-      if (variables.contains(t.name)) variables.write(t.name, std::as_bytes(std::span(t.values<double>())));
+      const auto values = t.values<double>();
+      if (variables.contains(t.name)) variables.write(t.name, std::as_bytes(std::span(values)));
     }
     session.run();
     for (const auto& [name, id] : graph_.outputs()) {
@@ -74,8 +75,7 @@ Value small_discriminator(Network& d, Value x) {
 }  // namespace
 
 TEST_CASE("methods: every adversarial loss and its gradients are PyTorch's") {
-  for (const char* name :
-       {"non-saturating", "minimax", "mse", "lsgan", "hinge", "wgan", "relativistic", "ebgan", "began"}) {
+  for (const char* name : {"non-saturating", "minimax", "mse", "lsgan", "hinge", "wgan", "relativistic", "ebgan", "began"}) {
     CAPTURE(name);
     GoldenMethods golden;
     const AdversarialLoss kind = parse_loss(name);
