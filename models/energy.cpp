@@ -4,6 +4,13 @@
 
 namespace forger {
 
+Value energy_generator(Network& network, Value z, const Shape& image, const ForwardPass& pass) {
+  Layers x(network, z, pass);
+  for (const int64_t units : {256, 512, 1024}) x.dense(units).relu();
+  x.dense(num_elements(image)).tanh().reshape(image);
+  return x.value();
+}
+
 Value autoencoder_discriminator(Network& network, Value images, int64_t code, bool squared, const ForwardPass& pass) {
   const Shape shape(images.shape().begin() + 1, images.shape().end());
   Layers x(network, images, pass);

@@ -1,5 +1,6 @@
 #include "models/real_data.h"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -34,14 +35,12 @@ template <class Label>
 void set_labels(RealData& data, const Config& config, const std::vector<Label>& labels, const std::string& where, DType real) {
   data.classes = config.integer("classes");
   std::vector<float> rows(labels.size() * static_cast<size_t>(data.classes), 0.f);  // [M, classes]
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const auto label = static_cast<int64_t>(labels[i]);
-    if (label >= data.classes) {
-      fail<ConfigError>("--classes: {} of them, but {} has a label {}; give --classes {} or more", data.classes, where, label,
-                        label + 1);
-    }
-    rows[i * static_cast<size_t>(data.classes) + labels[i]] = 1;
+  const int64_t needed = *std::max_element(labels.begin(), labels.end()) + int64_t{1};
+  if (needed > data.classes) {
+    fail<ConfigError>("--classes: {} of them, but {} has labels up to {}; give --classes {}", data.classes, where, needed - 1,
+                      needed);
   }
+  for (size_t i = 0; i < labels.size(); ++i) rows[i * static_cast<size_t>(data.classes) + labels[i]] = 1;
   data.label_table = {real, {static_cast<int64_t>(labels.size()), data.classes}};
   data.label_bytes = real == DType::f64 ? bytes_as<double>(rows) : bytes_as<float>(rows);
 }

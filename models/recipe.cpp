@@ -142,6 +142,9 @@ Value pacgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
 Value stacked_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
   return stacked_mnist_generator(n, z, s[0], s[2], pass);
 }
+Value energy_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return energy_generator(n, z, s, pass);
+}
 Value ebgan_d(Network& n, Value x, const ForwardPass& pass) {
   return autoencoder_discriminator(n, x, 32, true, pass);
 }
@@ -205,7 +208,7 @@ Recipe energy_recipe(const std::string& name, const std::string& summary,
                   {"log-every", "500"},
                   {"sample-every", "1000"},
                   {"checkpoint-every", "5000"}}),
-          mlp_g,
+          energy_g,
           discriminator};
 }
 
