@@ -12,21 +12,11 @@ namespace forger {
 namespace {
 
 struct SampleArguments {
-  std::string run, grid, out = "samples.png", device = "auto";
+  std::string run, grid, latents, out = "samples.png", device = "auto";
   int64_t count = 32;
   int64_t seed = 0;
   bool seed_given = false;
 };
-
-/// The shape of one sample, read off the generator's last tensors.
-Shape sample_shape_of(const Checkpoint& checkpoint) {
-  const Config& c = checkpoint.config;
-  if (c.has("image-size")) return {c.integer("image-size"), c.integer("image-size"), c.integer("channels")};
-  // The discriminator's first dense layer has one row per coordinate.
-  const auto it = checkpoint.tensors.find("D/dense_1/kernel");
-  if (it == checkpoint.tensors.end()) fail<DataError>("{}: has no tensor 'D/dense_1/kernel'", checkpoint.path);
-  return {it->second.first.shape.at(0)};
-}
 
 /// Where the picture's images go. Checked before they are made, which can take long.
 Grid grid_of(const SampleArguments& a, const Shape& shape) {
@@ -80,7 +70,9 @@ int sample(const SampleArguments& a) {
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
   Sampler sampler(recipe, checkpoint.config, shape, backend, variables);
   checkpoint.restore(variables);
-  const auto samples = sampler(latent_noise(checkpoint.config, a.count, seed, "sample/z"));
+  const auto z = latent_noise(checkpoint.config, a.count, seed, "sample/z");
+  if (!a.latents.empty()) write_npy(a.latents, Shape{a.count, checkpoint.config.integer("z-dim")}, z);
+  const auto samples = sampler(z);
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);
@@ -112,6 +104,7 @@ void add_sample(CLI::App& app, Action& action) {
   CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")->check(check_seed);
   command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
+  command->add_option("--latents", a->latents, "also write the latent noise [count, z-dim] to this .npy file");
   command->callback([&action, a, seed] {
     action = [a, seed] {
       a->seed_given = seed->count() > 0;
