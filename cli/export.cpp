@@ -17,13 +17,12 @@ struct ExportArguments {
 
 int export_run(const ExportArguments& a) {
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
-  const Shape sample = sample_shape_of(checkpoint);
   const std::string out = a.out.empty() ? (a.format == "onnx" ? "generator.onnx" : "weights.safetensors") : a.out;
   if (a.format == "onnx") {
-    const std::string model = onnx_generator(checkpoint, sample);
+    const std::string model = onnx_generator(checkpoint, sample_shape_of(checkpoint));
     write_file(out, {bytes_of(std::span<const char>(model))});
   } else {
-    export_torch_weights(out, checkpoint, sample);
+    export_torch_weights(out, checkpoint);
   }
   fmt::print("{}: {} of {} (step {})\n", out, a.format == "onnx" ? "generator" : "weights of both networks", checkpoint.path,
              checkpoint.step);
@@ -48,7 +47,7 @@ Config imported_config(const ImportArguments& a, const GivenOptions& given) {
 
 int import_weights(const ImportArguments& a, const GivenOptions& given) {
   TrainingRun run(imported_config(a, given), nullptr);
-  const auto read = import_torch_weights(a.file, run.recipe(), run.config(), run.data().sample_shape(), run.variables());
+  const auto read = import_torch_weights(a.file, run.config(), run.variables());
   const auto directory = RunDirectory::create(
       a.out, fmt::format("{}-{}-seed{}", run.config().recipe(), device_kind(run.backend()), run.config().integer("seed")));
   const std::string config = run.config().to_json() + "\n";

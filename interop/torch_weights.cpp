@@ -5,7 +5,6 @@
 #include <set>
 
 #include "interop/layouts.h"
-#include "models/gan_step.h"
 #include "training/safetensors.h"
 
 namespace forger {
@@ -13,13 +12,11 @@ namespace {
 
 constexpr const char* kConfigKey = "forger.config";
 
-/// Both networks' variables as inference uses them: no optimizer's state, no counters.
-std::vector<std::pair<std::string, Shape>> network_variables(const Recipe& recipe, const Config& config, const Shape& sample) {
-  std::vector<std::pair<std::string, Shape>> variables;
-  for (const Graph& graph : {build_sampler(recipe, config, sample, 1), build_critic(recipe, sample, 1)}) {
-    for (const Variable& v : graph.variables()) variables.emplace_back(v.name, graph.type(v.current).shape);
-  }
-  return variables;
+/// Whether a variable of a run belongs to a network itself: not to its optimizer, not to the counters.
+bool is_weight(const std::string& name, const Config& config) {
+  const size_t slash = name.find('/');
+  if (slash == std::string::npos || (name[0] != 'G' && name[0] != 'D')) return false;
+  return !name.substr(slash + 1).starts_with(config.text("optimizer") + "/");
 }
 
 bool is_kernel(const std::string& name, const Shape& shape) {
@@ -59,38 +56,34 @@ std::string network_of(const std::string& name) {
 
 }  // namespace
 
-void export_torch_weights(const std::string& path, const Checkpoint& checkpoint, const Shape& sample) {
-  const Recipe& recipe = find_recipe(checkpoint.config.recipe());
-  const auto variables = network_variables(recipe, checkpoint.config, sample);
+void export_torch_weights(const std::string& path, const Checkpoint& checkpoint) {
   std::vector<std::vector<float>> contents;
-  contents.reserve(variables.size());  // the tensors point into it
+  contents.reserve(checkpoint.tensors.size());  // the tensors point into it
   std::vector<StoredTensor> tensors;
-  for (const auto& [name, shape] : variables) {
-    const auto it = checkpoint.tensors.find(name);
-    if (it == checkpoint.tensors.end()) fail<DataError>("{}: has no tensor '{}'", checkpoint.path, name);
-    const auto& [type, bytes] = it->second;
-    if (type != TensorType{DType::f32, shape})
-      fail<DataError>("{}: '{}' is {}, expected f32 {}", checkpoint.path, name, to_string(type), to_string(shape));
-    contents.push_back(to_torch(name, shape, floats_of(bytes)));
-    tensors.push_back(stored_tensor(torch_name(name), torch_shape(name, shape), contents.back()));
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    const auto& [type, bytes] = tensor;
+    if (!is_weight(name, checkpoint.config) || type.dtype != DType::f32) continue;
+    contents.push_back(to_torch(name, type.shape, floats_of(bytes)));
+    tensors.push_back(stored_tensor(torch_name(name), torch_shape(name, type.shape), contents.back()));
   }
   write_safetensors(
       path, tensors,
       {{"format", "pt"}, {kConfigKey, checkpoint.config.to_json()}, {"forger.step", std::to_string(checkpoint.step)}});
 }
 
-std::vector<std::string> import_torch_weights(const std::string& path, const Recipe& recipe, const Config& config,
-                                              const Shape& sample, VariableStore& variables) {
+std::vector<std::string> import_torch_weights(const std::string& path, const Config& config, VariableStore& variables) {
   const SafetensorsFile file = read_safetensors(path);
   std::set<std::string> given, expected;
   for (const StoredTensor& t : file.tensors) given.insert(network_of(t.name));
-  for (const auto& [name, shape] : network_variables(recipe, config, sample)) {
+  for (const auto& [name, entry] : variables.entries()) {
+    if (!is_weight(name, config) || entry.type.dtype != DType::f32) continue;
+    const Shape& shape = entry.type.shape;
     expected.insert(torch_name(name));
     if (!given.contains(network_of(name))) continue;
     const StoredTensor* tensor = file.find(torch_name(name));
     if (!tensor) {
       fail<DataError>("{}: has no tensor '{}', which {} needs; name the recipe and the options that it was trained with", path,
-                      torch_name(name), recipe.name);
+                      torch_name(name), config.recipe());
     }
     const Shape wanted = torch_shape(name, shape);
     if (tensor->type != StoredType::f32 || tensor->shape != wanted) {
@@ -105,7 +98,7 @@ std::vector<std::string> import_torch_weights(const std::string& path, const Rec
   for (const StoredTensor& t : file.tensors) {
     const bool counter = t.name.ends_with(".num_batches_tracked");  // PyTorch's batch norm counts; Forger's does not
     if (!expected.contains(t.name) && !counter) {
-      fail<DataError>("{}: the tensor '{}' is none of {}; expected names such as '{}'", path, t.name, recipe.name,
+      fail<DataError>("{}: the tensor '{}' is none of {}; expected names such as '{}'", path, t.name, config.recipe(),
                       expected.empty() ? "" : *expected.begin());
     }
   }

@@ -68,7 +68,7 @@ TEST_CASE("monitor: D won, by accuracy and by loss, only over a whole window") {
   // Lines further apart than a window: the last three count.
   CHECK(troubles(after_losses([](int64_t s) -> LossRecord { return {s, 0.01, 1, 1}; }, 4000, 1000)) == Found{Trouble::d_won});
   // A loss without equilibrium is not judged by its size.
-  Monitor wasserstein{Equilibrium{}};
+  Monitor wasserstein{LossBalance{}};
   for (int64_t s = 0; s <= 1000; s += 50) wasserstein.add(LossRecord{s, -3, 0.6, 1});
   CHECK(troubles(wasserstein) == Found{});
 }
@@ -182,12 +182,12 @@ TEST_CASE("diversity: pairwise distances, covered modes, copies") {
 
 TEST_CASE("equilibrium of the losses, as they are logged") {
   Config c = find_recipe("dcgan").defaults;
-  CHECK(*equilibrium_of(c).d_loss == doctest::Approx(0.6931).epsilon(1e-4));
+  CHECK(*loss_balance(c).d_loss == doctest::Approx(0.6931).epsilon(1e-4));
   c.set("d-update", std::string("sum"));
-  CHECK(*equilibrium_of(c).d_loss == doctest::Approx(1.3863).epsilon(1e-4));
-  CHECK(*equilibrium_of(c).g_loss == doctest::Approx(0.6931).epsilon(1e-4));
+  CHECK(*loss_balance(c).d_loss == doctest::Approx(1.3863).epsilon(1e-4));
+  CHECK(*loss_balance(c).g_loss == doctest::Approx(0.6931).epsilon(1e-4));
   c.set("loss", std::string("minimax"));
-  CHECK(*equilibrium_of(c).g_loss == doctest::Approx(-0.6931).epsilon(1e-4));
+  CHECK(*loss_balance(c).g_loss == doctest::Approx(-0.6931).epsilon(1e-4));
   c.set("loss", std::string("mse"));
-  CHECK(*equilibrium_of(c).d_loss == 0.5);
+  CHECK(*loss_balance(c).d_loss == 0.5);
 }

@@ -36,7 +36,7 @@ flags=(--threads 1 --batch 16 --log-every 25 --sample-every 100 --steps 300)
 "$forger" train gaussians4 "${flags[@]}" --out plane >/dev/null
 "$forger" train pattern1010 "${flags[@]}" --out 'pattern' >/dev/null
 printf '{"fdz": 3.5, "classes": {"histogram": [0.1, 0.2, 0.7]}}' >plane/evaluation.json
-"$forger" train --resume plane --steps 400 >/dev/null
+"$forger" report plane >/dev/null  # with the evaluation in it
 check line 8    # losses, D, accuracy, gradients, diversity, KL, densities, optimal D
 check plane 9   # losses, D, accuracy, gradients, diversity, three maps, classes
 check pattern 4

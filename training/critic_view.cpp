@@ -61,6 +61,7 @@ std::string critic_view_json(const Recipe& recipe, const Config& config, const S
     grid.push_back(static_cast<float>(axes[0][static_cast<size_t>(i % per_axis)]));
     if (dims == 2) grid.push_back(static_cast<float>(axes[1][static_cast<size_t>(i / per_axis)]));
   }
+  if (config.has("pack") && config.integer("pack") > 1) return "";  // such a D judges no single sample
   Session session(compile(build_critic(recipe, sample, count), backend.providers, backend.target), variables,
                   static_cast<uint64_t>(config.integer("seed")));
   session.feed("samples", grid.data());

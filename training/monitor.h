@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "training/equilibrium.h"
+#include "training/loss_balance.h"
 
 namespace forger {
 
@@ -48,7 +48,7 @@ class Monitor {
   static constexpr double kAutocorrelation = 0.5;  // oscillation: a peak above
   static constexpr double kCopies = 0.2;           // memorisation: share of samples from
 
-  explicit Monitor(Equilibrium equilibrium) : equilibrium_(std::move(equilibrium)) {}
+  explicit Monitor(LossBalance equilibrium) : equilibrium_(std::move(equilibrium)) {}
 
   /// Steps ascend. Records of less than kWindow steps into the run count, but give no verdict.
   void add(const LossRecord& record);
@@ -66,7 +66,7 @@ class Monitor {
   void judge_samples(std::vector<Verdict>& found) const;
   void judge_oscillation(std::vector<Verdict>& found) const;
 
-  Equilibrium equilibrium_;
+  LossBalance equilibrium_;
   std::deque<LossRecord> losses_;
   std::deque<SampleRecord> samples_;
   double copied_ = 0;

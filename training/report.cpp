@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/files.h"
-#include "training/equilibrium.h"
+#include "training/loss_balance.h"
 #include "training/report_page.h"
 
 namespace forger {
@@ -114,14 +114,13 @@ Json optional_number(const std::optional<double>& value) {
 
 }  // namespace
 
-void write_report(const std::string& run, const Recipe& recipe, const Config& config, int64_t step, const std::string& data) {
-  const Equilibrium equilibrium = equilibrium_of(config);
+void write_report(const std::string& run, const Recipe& recipe, const Config& config, int64_t step) {
+  const LossBalance equilibrium = loss_balance(config);
   Json json, series, verdicts = Json::array();
   read_metrics(run + "/metrics.jsonl", series, verdicts);
   json["config"] = Json::parse(config.to_json());
   json["kind"] = recipe.kind == SampleKind::images ? "images" : "points";
   json["step"] = step;
-  json["data"] = data;
   json["equilibrium"] = {{"d_loss", optional_number(equilibrium.d_loss)},
                          {"g_loss", optional_number(equilibrium.g_loss)},
                          {"d_label", equilibrium.d_label}};

@@ -219,7 +219,7 @@ class Trainer {
   }
 
   std::optional<ReferenceLine> equilibrium() const {
-    const Equilibrium e = equilibrium_of(config_);
+    const LossBalance e = loss_balance(config_);
     return e.d_loss ? std::optional(ReferenceLine{*e.d_loss, e.d_label}) : std::nullopt;
   }
 

@@ -47,7 +47,7 @@ Watch::Watch(const Recipe& recipe, const Config& config, const RealData& data, c
       directory_(directory),
       console_(console),
       metrics_(metrics),
-      monitor_(equilibrium_of(config)),
+      monitor_(loss_balance(config)),
       events_(directory.file(kEventFileName), first_step) {
   restore(first_step);
 }
@@ -192,7 +192,7 @@ void Watch::finish(int64_t step, bool stopped) {
 }
 
 void Watch::report(int64_t step) {
-  write_report(directory_.path(), recipe_, config_, step, data_.description);
+  write_report(directory_.path(), recipe_, config_, step);
   last_report_ = std::chrono::steady_clock::now();
   reported_ = true;
 }

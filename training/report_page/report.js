@@ -237,8 +237,11 @@ function evaluation(e) {
     }
   })(e, "");
   for (const [name, values] of Object.entries(histograms)) {
-    const bar = {name: "share", color: colors[1], points: values.map((v, i) => [i, v]), bars: {from: -0.4, to: 0.4}};
-    plot(panel(`Classes of the samples (${name})`), {low: 0, labels: values.map((_, i) => i), series: [bar]});
+    if (name.startsWith("real_")) continue;  // stands beside the samples' own
+    const bars = (label, list, color) => ({name: label, color, points: list.map((v, i) => [i, v]), bars: {from: -0.4, to: 0.4}});
+    const real = histograms["real_" + name];
+    plot(panel(`Classes (${name})`), {low: 0, labels: values.map((_, i) => i),
+      series: [...(real ? [bars("real", real, colors[0])] : []), bars("fake", values, colors[1])]});
   }
   if (rows.length) panel("Evaluation").append(el("table", {}, ...rows.map(r => el("tr", {}, ...r.map(c => el("td", {}, c))))));
 }
@@ -261,7 +264,7 @@ function commands() {
 }
 
 document.getElementById("title").textContent = `${data.config.recipe}, step ${data.step} of ${data.config.steps}`;
-document.getElementById("about").textContent = `${data.data}; batch ${data.config.batch}, seed ${data.config.seed}`;
+document.getElementById("about").textContent = `${data.config.data ?? data.config.distribution}; batch ${data.config.batch}, seed ${data.config.seed}`;
 verdict();
 losses();
 samples();

@@ -1,10 +1,10 @@
-#include "training/equilibrium.h"
+#include "training/loss_balance.h"
 
 #include <cmath>
 
 namespace forger {
 
-Equilibrium equilibrium_of(const Config& config) {
+LossBalance loss_balance(const Config& config) {
   const std::string& loss = config.text("loss");
   const bool sum = config.text("d-update") == "sum";  // of the losses on real and on fake; else their mean is logged
   const double log2 = std::log(2.0);
