@@ -18,9 +18,19 @@ int64_t rows_of(size_t values, int64_t dim, const char* who) {
   return static_cast<int64_t>(values) / dim;
 }
 
+/// In lanes that the compiler may keep in vectors: one sum would have to be made in order.
 double squared_distance(const float* a, const float* b, int64_t dim) {
+  constexpr int64_t kLanes = 16;
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= dim; i += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] += (a[i + l] - b[i + l]) * (a[i + l] - b[i + l]);
+  }
   float sum = 0;
-  for (int64_t i = 0; i < dim; ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  for (; i < dim; ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  if (dim >= kLanes) {
+    for (const float lane : lanes) sum += lane;
+  }
   return static_cast<double>(sum);
 }
 

@@ -60,6 +60,7 @@ TEST_CASE("a collapsed run says so, goes on, and stops when it is told to") {
   CHECK(w.text("off/fakes-00000600.png") == w.text("on/fakes-00000600.png"));
   FORGER_RUN_OK(w, "train --resume off --on-collapse continue");
   CHECK(w.text("off/" + checkpoint_name(900)) == w.text("on/" + checkpoint_name(900)));
+  CHECK(verdicts_of(w.text("off/metrics.jsonl")) == verdicts_of(w.text("on/metrics.jsonl")));
   CHECK(w.text("off/" + std::string(forger::kEventFileName)) == w.text("on/" + std::string(forger::kEventFileName)));
 }
 
