@@ -1,5 +1,4 @@
 // The CUDA kernels, run by the emulator: which ops have one, outputs in their inputs' memory, and what cases cannot say.
-#define FORGER_DEVICE emulated
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -155,38 +154,41 @@ TEST_CASE("cuda kernels: scalar operations on numbers at the edges, alone and in
 }
 
 TEST_CASE("cuda kernels: batch norm keeps its digits where the mean is ten thousand deviations") {
-  constexpr int64_t kRows = 3000, kColumns = 8;
+  constexpr int64_t kRows = 3000, kColumns = 8;  // of memory
   Tensor x(kRows * kColumns * 4), y(kRows * kColumns * 4), ones(kColumns * 4), zeros(kColumns * 4);
   Tensor mean(kColumns * 4), inv_std(kColumns * 4), running_mean(kColumns * 4), running_var(kColumns * 4);
   for (int64_t i = 0; i < kColumns; ++i) ones.floats()[i] = 1, zeros.floats()[i] = 0;
   for (int64_t i = 0; i < kRows * kColumns; ++i) {
     x.floats()[i] = 10000 + 2 * philox_uniform(philox_block(1, 2, 3, static_cast<uint32_t>(i)).v[0]);
   }
-  Tensor workspace(emulated::batch_norm_workspace_bytes(kRows, kColumns, 132));
-  emulated::batch_norm_training({.M = kRows,
-                                 .C = kColumns,
-                                 .x = x.floats(),
-                                 .gamma = ones.floats(),
-                                 .beta = zeros.floats(),
-                                 .running_mean = zeros.floats(),
-                                 .running_var = zeros.floats(),
-                                 .epsilon = 0,
-                                 .momentum = 0,
-                                 .y = y.floats(),
-                                 .mean = mean.floats(),
-                                 .inv_std = inv_std.floats(),
-                                 .new_running_mean = running_mean.floats(),
-                                 .new_running_var = running_var.floats()},
-                                132, workspace.buffer.data(), nullptr);
-  for (int64_t c = 0; c < kColumns; ++c) {
-    double sum = 0, squares = 0;
-    for (int64_t r = 0; r < kRows; ++r) sum += static_cast<double>(x.floats()[r * kColumns + c]);
-    for (int64_t r = 0; r < kRows; ++r) {
-      const double d = static_cast<double>(x.floats()[r * kColumns + c]) - sum / kRows;
-      squares += d * d;
+  for (const int64_t rows : {int64_t{300}, kRows}) {  // in one launch, and in two
+    Tensor workspace(emulated::batch_norm_workspace_bytes(rows, kColumns, 132));
+    emulated::batch_norm_training({.M = rows,
+                                   .C = kColumns,
+                                   .x = x.floats(),
+                                   .gamma = ones.floats(),
+                                   .beta = zeros.floats(),
+                                   .running_mean = zeros.floats(),
+                                   .running_var = zeros.floats(),
+                                   .epsilon = 0,
+                                   .momentum = 0,
+                                   .y = y.floats(),
+                                   .mean = mean.floats(),
+                                   .inv_std = inv_std.floats(),
+                                   .new_running_mean = running_mean.floats(),
+                                   .new_running_var = running_var.floats()},
+                                  132, workspace.buffer.data(), nullptr);
+    const auto count = static_cast<double>(rows);
+    for (int64_t c = 0; c < kColumns; ++c) {
+      double sum = 0, squares = 0;
+      for (int64_t r = 0; r < rows; ++r) sum += static_cast<double>(x.floats()[r * kColumns + c]);
+      for (int64_t r = 0; r < rows; ++r) {
+        const double d = static_cast<double>(x.floats()[r * kColumns + c]) - sum / count;
+        squares += d * d;
+      }
+      CHECK(static_cast<double>(running_var.floats()[c]) == doctest::Approx(squares / (count - 1)).epsilon(1e-5));
+      CHECK(static_cast<double>(mean.floats()[c]) == doctest::Approx(sum / count).epsilon(1e-7));
     }
-    CHECK(static_cast<double>(running_var.floats()[c]) == doctest::Approx(squares / (kRows - 1)).epsilon(1e-5));
-    CHECK(static_cast<double>(mean.floats()[c]) == doctest::Approx(sum / kRows).epsilon(1e-7));
   }
 }
 

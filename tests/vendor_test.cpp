@@ -129,6 +129,18 @@ TEST_CASE("vendor: cuDNN accepts every graph") {
   }
 }
 
+TEST_CASE("vendor: cuDNN accepts the pointers of a run") {
+  if (!cudnn_is_here()) return;
+  alignas(64) static float memory[4][16];
+  const int64_t ids[] = {kFirst, kSecond, kResult};
+  void* const pointers[] = {memory[0], memory[1], memory[2]};
+  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  CHECK_NOTHROW(pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(ids)));
+  CHECK_NOTHROW(pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers)));
+  CHECK_NOTHROW(pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, static_cast<void*>(memory[3])));
+  CHECK_NOTHROW(pack.finalize());
+}
+
 TEST_CASE("vendor: cuDNN's words reach the error") {
   if (!cudnn_is_here()) return;
   const auto text = [&] {

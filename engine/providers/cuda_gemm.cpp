@@ -3,7 +3,9 @@
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
 #include "kernels/cuda/conv2d.h"
+#include "kernels/cuda/conv2d_few_channels.h"
 #include "kernels/cuda/matmul.h"
+#include "kernels/cuda/matmul_narrow.h"
 
 namespace forger::FORGER_DEVICE {
 namespace {
@@ -21,6 +23,22 @@ std::optional<std::string> needs_small_tensors(const NodeView& v) {
 std::optional<std::string> gemm_declines(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
   return needs_small_tensors(v);
+}
+
+/// A kernel that declines sizes with a reason in a static string.
+template <const char* (*Declines)(const Conv2dShape&)>
+std::optional<std::string> direct_declines(const NodeView& v) {
+  if (auto reason = gemm_declines(v)) return reason;
+  const char* reason = Declines(conv2d_shape(v.attributes()));
+  return reason ? std::optional<std::string>(reason) : std::nullopt;
+}
+
+/// Where a direct kernel computes one row or column, a tile of the matrix product computes 64, of padding.
+template <const char* (*DirectDeclines)(const Conv2dShape&)>
+std::optional<std::string> wide_declines(const NodeView& v) {
+  if (auto reason = gemm_declines(v)) return reason;
+  if (!DirectDeclines(conv2d_shape(v.attributes()))) return "so few channels are a direct kernel's";
+  return std::nullopt;
 }
 
 GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic, bool vectors) {
@@ -66,10 +84,14 @@ PreparedKernel prepare_filter_grad(const NodeView& v) {
           workspace_bytes(plan, size)};
 }
 
+MatmulShape matmul_shape(const NodeView& v) {
+  const MatmulSize z = forger::matmul_size(v);
+  return {z.m, z.n, z.k, z.transpose_a, z.transpose_b};
+}
+
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_matmul(const NodeView& v) {
-  const MatmulSize z = forger::matmul_size(v);
-  const MatmulShape s{z.m, z.n, z.k, z.transpose_a, z.transpose_b};
+  const MatmulShape s = matmul_shape(v);
   const GemmSize size = matmul_size(s);
   const GemmPlan plan = plan_for(v, size, kArithmetic, matmul_vectors(s));
   return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
@@ -79,30 +101,79 @@ PreparedKernel prepare_matmul(const NodeView& v) {
           workspace_bytes(plan, size)};
 }
 
+/// The direct convolutions with an optional bias.
+using DirectLauncher = void (*)(const Conv2dShape&, const float*, const float*, const float*, float*, Stream);
+
+template <DirectLauncher kLauncher>
+PreparedKernel prepare_direct(const NodeView& v) {
+  return {[s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](const KernelArgs& a) {
+    kLauncher(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
+  }};
+}
+
+PreparedKernel prepare_few_filter_grad(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  const int splits = few_filter_grad_splits(s, v.target().multiprocessors);
+  return {[s, splits](const KernelArgs& a) {
+            conv2d_few_filter_grad(s, splits, a.in<float>(0), a.in<float>(1), a.out<float>(0), static_cast<float*>(a.workspace),
+                                   a.stream);
+          },
+          splits > 1 ? sizeof(float) * static_cast<size_t>(splits * s.filter_size()) : 0};
+}
+
+std::optional<std::string> narrow_declines(const NodeView& v) {
+  if (auto reason = gemm_declines(v)) return reason;
+  const char* reason = matmul_narrow_declines(matmul_shape(v));
+  return reason ? std::optional<std::string>(reason) : std::nullopt;
+}
+
+PreparedKernel prepare_narrow(const NodeView& v) {
+  return {[s = matmul_shape(v), bias = v.num_inputs() == 3](const KernelArgs& a) {
+    matmul_narrow(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
+  }};
+}
+
 constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precision::bf16};
 
 }  // namespace
 
 std::vector<Kernel> gemm_kernels() {
   using enum Arithmetic;
+  constexpr auto conv2d_declines = wide_declines<few_outputs_declines>,
+                 filter_grad_declines = wide_declines<few_filter_grad_declines>;
   constexpr auto fp32 = Precision::fp32;
   return {
-      {"conv2d", "conv2d_implicit_gemm_ffma", gemm_declines, prepare_conv2d<ffma>, {}, fp32},
-      {"conv2d", "conv2d_implicit_gemm_3xtf32", gemm_declines, prepare_conv2d<tf32x3>, {}, fp32},
-      {"conv2d", "conv2d_implicit_gemm_tf32", gemm_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
-      {"conv2d", "conv2d_implicit_gemm_bf16", gemm_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", gemm_declines, prepare_filter_grad<ffma>, {}, fp32},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_3xtf32", gemm_declines, prepare_filter_grad<tf32x3>, {}, fp32},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", gemm_declines, prepare_filter_grad<tf32>, kTf32,
+      // Kernels for few channels are exact fp32 and, for their sizes, faster than tensor cores fed with padding.
+      {"conv2d", "conv2d_few_outputs", direct_declines<few_outputs_declines>, prepare_direct<conv2d_few_outputs>},
+      {"conv2d", "conv2d_few_inputs", direct_declines<few_inputs_declines>, prepare_direct<conv2d_few_inputs>},
+      {"conv2d", "conv2d_implicit_gemm_ffma", conv2d_declines, prepare_conv2d<ffma>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_3xtf32", conv2d_declines, prepare_conv2d<tf32x3>, {}, fp32},
+      {"conv2d", "conv2d_implicit_gemm_tf32", conv2d_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
+      {"conv2d", "conv2d_implicit_gemm_bf16", conv2d_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
+      {"conv2d_filter_grad", "conv2d_filter_grad_few_channels", direct_declines<few_filter_grad_declines>,
+       prepare_few_filter_grad},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", filter_grad_declines, prepare_filter_grad<ffma>, {}, fp32},
+      {"conv2d_filter_grad",
+       "conv2d_filter_grad_implicit_gemm_3xtf32",
+       filter_grad_declines,
+       prepare_filter_grad<tf32x3>,
+       {},
+       fp32},
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", filter_grad_declines, prepare_filter_grad<tf32>, kTf32,
        Precision::tf32},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", gemm_declines, prepare_filter_grad<bf16>, kBf16,
+      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", filter_grad_declines, prepare_filter_grad<bf16>, kBf16,
        Precision::bf16},
+      {"conv2d_input_grad", "conv2d_input_grad_few_inputs", direct_declines<input_grad_few_inputs_declines>,
+       prepare_direct<conv2d_input_grad_few_inputs>},
+      {"conv2d_input_grad", "conv2d_input_grad_few_outputs", direct_declines<input_grad_few_outputs_declines>,
+       prepare_direct<conv2d_input_grad_few_outputs>},
       {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_ffma", gemm_declines, prepare_input_grad<ffma>, {}, fp32},
       {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_3xtf32", gemm_declines, prepare_input_grad<tf32x3>, {}, fp32},
       {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_tf32", gemm_declines, prepare_input_grad<tf32>, kTf32,
        Precision::tf32},
       {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_bf16", gemm_declines, prepare_input_grad<bf16>, kBf16,
        Precision::bf16},
+      {"matmul", "matmul_narrow", narrow_declines, prepare_narrow},
       {"matmul", "matmul_ffma", gemm_declines, prepare_matmul<ffma>, {}, fp32},
       {"matmul", "matmul_3xtf32", gemm_declines, prepare_matmul<tf32x3>, {}, fp32},
       {"matmul", "matmul_tf32", gemm_declines, prepare_matmul<tf32>, kTf32, Precision::tf32},

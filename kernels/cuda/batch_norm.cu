@@ -1,11 +1,11 @@
 // Batch normalisation, forward: y = (x - mean) / sqrt(var + epsilon) * gamma + beta with statistics per column of x [M, C].
 //
-// Two launches. (1) statistics: blocks share columns and rows (column_tiles.h). A thread takes eight rows at a time into
-// registers, finds their mean and squared deviations in two passes, and merges them with what it had (Chan, Golub and
-// LeVeque 1983); no E[x^2] - mean^2 anywhere, whose cancellation would spoil channels with a large mean. The block's
-// threads are merged in double and leave one partial mean and sum of squared deviations per column. (2) apply: every
-// block merges the partials of its columns again, all in the same order, which is cheaper than a launch of its own, and
-// normalises its rows. The first block of each column writes the saved and the running statistics.
+// Few rows take one launch (batch_norm_registers.cu), the others two. (1) statistics: blocks share columns and rows
+// (column_tiles.h). A thread takes eight rows at a time into registers, finds their mean and squared deviations in two passes,
+// and merges them with what it had (Chan, Golub and LeVeque 1983); no E[x^2] - mean^2 anywhere, whose cancellation would spoil
+// channels with a large mean. The block's threads are merged in double and leave one partial mean and sum of squared deviations
+// per column. (2) apply: every block merges the partials of its columns again, all in the same order, which is cheaper than a
+// launch of its own, and normalises its rows. The first block of each column writes the saved and the running statistics.
 //
 // Shared memory: 2 KiB for merging, 384 bytes for the coefficients. y may be x: a thread reads its elements first.
 // Limits: none that a tensor reaches.
@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(kColumnThreads)
     count += size;
   }
 
-  auto& shared = block_shared<ColumnSums>();
+  auto& shared = block_shared<ColumnSums<>>();
   double all[kWidth];
   float block_mean[kWidth], block_squares[kWidth];
 #pragma unroll
@@ -79,8 +79,8 @@ __global__ void __launch_bounds__(kColumnThreads)
 }
 
 struct ApplyShared {
-  ColumnSums sums;
-  float mean[kTileColumns], scale[kTileColumns], shift[kTileColumns];
+  ColumnSums<> sums;
+  Coefficients coefficients;
 };
 
 /// Rows r, r + depth, ... of this thread's columns: y = (x - mean) * scale + shift.
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(kColumnThreads)
                                 const float* __restrict__ partials) {
   auto& shared = block_shared<ApplyShared>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
-  const double rows = static_cast<double>(t.rows), per_row = 1.0 / rows;
+  const double per_row = 1.0 / static_cast<double>(t.rows);
   double mean[kWidth] = {}, squares[kWidth] = {};
   for_partials<kWidth>(s, partials, place, [&](const float(&m)[kWidth], const float(&m2)[kWidth], double count) {
 #pragma unroll
@@ -132,32 +132,10 @@ __global__ void __launch_bounds__(kColumnThreads)
   });
   sum_columns(squares, s.lanes, shared.sums);
 
-  // One thread per column: square root and division in double take long, and all threads would do them at once.
-  const int64_t c = place.column + place.row;
-  if (place.inside && place.row < kWidth) {
-    const double mu = pick(mean, place.row), deviations = pick(squares, place.row), var = deviations / rows;
-    const double inv_std = 1.0 / sqrt(var + args.epsilon);
-    const unsigned slot = place.lane * kWidth + place.row;
-    shared.mean[slot] = static_cast<float>(mu);
-    shared.scale[slot] = static_cast<float>(static_cast<double>(args.gamma[c]) * inv_std);
-    shared.shift[slot] = args.beta[c];
-    if (blockIdx.y == 0) {
-      const double unbiased = t.rows > 1 ? deviations / (rows - 1) : var, rest = 1 - args.momentum;
-      args.mean[c] = static_cast<float>(mu);
-      args.inv_std[c] = static_cast<float>(inv_std);
-      args.new_running_mean[c] = static_cast<float>(args.momentum * static_cast<double>(args.running_mean[c]) + rest * mu);
-      args.new_running_var[c] = static_cast<float>(args.momentum * static_cast<double>(args.running_var[c]) + rest * unbiased);
-    }
-  }
-  __syncthreads();
+  finish_statistics(args, place, mean, squares, blockIdx.y == 0, shared.coefficients);
   if (!place.inside) return;
   float centre[kWidth], scale[kWidth], shift[kWidth];
-#pragma unroll
-  for (int w = 0; w < kWidth; ++w) {
-    centre[w] = shared.mean[place.lane * kWidth + w];
-    scale[w] = shared.scale[place.lane * kWidth + w];
-    shift[w] = shared.shift[place.lane * kWidth + w];
-  }
+  shared.coefficients.of(place, centre, scale, shift);
   normalise_rows(t, place, args.x, args.y, centre, scale, shift);
 }
 
@@ -184,10 +162,11 @@ size_t batch_norm_workspace_bytes(int64_t M, int64_t C, int multiprocessors) {
 
 void batch_norm_training(const BatchNormTraining& args, int multiprocessors, void* workspace, Stream stream) {
   if (args.M == 0 || args.C == 0) return;
+  if (run_in_registers(args, multiprocessors, stream)) return;
   const ColumnTiles s = statistics_tiles(args.M, args.C, multiprocessors), t = apply_tiles(args.M, args.C, multiprocessors);
   auto* const partials = static_cast<float*>(workspace);
   launch(s.width == 4 ? batch_norm_statistics_f32_kernel<4> : batch_norm_statistics_f32_kernel<1>,
-         shape_of(s, sizeof(ColumnSums)), stream, s, args.x, partials);
+         shape_of(s, sizeof(ColumnSums<>)), stream, s, args.x, partials);
   launch(t.width == 4 ? batch_norm_apply_f32_kernel<4> : batch_norm_apply_f32_kernel<1>, shape_of(t, sizeof(ApplyShared)), stream,
          t, s, args, partials);
 }

@@ -1,9 +1,10 @@
 // Batch normalisation, backward. With xhat = (x - mean) * inv_std over rows of [M, C]:
 //   dbeta = sum dy, dgamma = sum dy * xhat, dx = gamma * inv_std * (dy - dbeta / M - xhat * dgamma / M).
 //
-// Two launches, as in batch_norm.cu: (1) partial sums per split of rows, (2) every block adds the partials of its columns
-// in the same order, in double, and makes its rows of dx; the first block of each column writes dgamma and dbeta.
-// Shared memory: 2 KiB. dx may be dy: a thread reads its elements first. Limits: as batch_norm.cu.
+// Few rows take one launch (batch_norm_registers.cu), the others two, as in batch_norm.cu: (1) partial sums per split of rows,
+// (2) every block adds the partials of its columns in the same order, in double, and makes its rows of dx; the first block of
+// each column writes dgamma and dbeta. Shared memory: 2 KiB. dx may be dy: a thread reads its elements first. Limits: as
+// batch_norm.cu.
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/batch_norm_tiles.h"
 
@@ -49,7 +50,7 @@ __global__ void __launch_bounds__(kColumnThreads)
       }
     }
   }
-  auto& shared = block_shared<ColumnSums>();
+  auto& shared = block_shared<ColumnSums<>>();
   sum_columns(sum_dy, t.lanes, shared);
   sum_columns(sum_dy_xhat, t.lanes, shared);
   if (!place.inside || place.row > 0) return;
@@ -68,7 +69,7 @@ template <int kWidth>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_grad_apply_f32_kernel(const ColumnTiles t, const ColumnTiles s, const __grid_constant__ BatchNormGrad args,
                                      const float* __restrict__ partials) {
-  auto& shared = block_shared<ColumnSums>();
+  auto& shared = block_shared<ColumnSums<>>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   double sum_dy[kWidth] = {}, sum_dy_xhat[kWidth] = {};
   for_partials<kWidth>(s, partials, place, [&](const float(&dy)[kWidth], const float(&dy_xhat)[kWidth], double) {
@@ -127,12 +128,13 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream) {
   if (args.M == 0 || args.C == 0) return;
+  if (run_in_registers(args, multiprocessors, stream)) return;
   const ColumnTiles s = statistics_tiles(args.M, args.C, multiprocessors), t = apply_tiles(args.M, args.C, multiprocessors);
   auto* const partials = static_cast<float*>(workspace);
-  launch(s.width == 4 ? batch_norm_grad_sums_f32_kernel<4> : batch_norm_grad_sums_f32_kernel<1>, shape_of(s, sizeof(ColumnSums)),
-         stream, s, args, partials);
+  launch(s.width == 4 ? batch_norm_grad_sums_f32_kernel<4> : batch_norm_grad_sums_f32_kernel<1>,
+         shape_of(s, sizeof(ColumnSums<>)), stream, s, args, partials);
   launch(t.width == 4 ? batch_norm_grad_apply_f32_kernel<4> : batch_norm_grad_apply_f32_kernel<1>,
-         shape_of(t, sizeof(ColumnSums)), stream, t, s, args, partials);
+         shape_of(t, sizeof(ColumnSums<>)), stream, t, s, args, partials);
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -1,6 +1,7 @@
 // How the batch norm kernels cut x [M, C]: the same tiles of columns for statistics and for what is made of them.
 #pragma once
 
+#include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/column_tiles.h"
 
 namespace forger::FORGER_DEVICE {
@@ -58,5 +59,52 @@ __device__ __forceinline__ T pick(const T (&v)[kWidth], unsigned i) {
   }
   return value;
 }
+
+/// What normalises a block's columns, in shared memory: y = (x - mean) * scale + shift.
+struct Coefficients {
+  float mean[kTileColumns], scale[kTileColumns], shift[kTileColumns];
+
+  template <int kWidth>
+  __device__ __forceinline__ void of(const ColumnPlace& place, float (&m)[kWidth], float (&s)[kWidth], float (&b)[kWidth]) const {
+#pragma unroll
+    for (int w = 0; w < kWidth; ++w) {
+      m[w] = mean[place.lane * kWidth + w];
+      s[w] = scale[place.lane * kWidth + w];
+      b[w] = shift[place.lane * kWidth + w];
+    }
+  }
+};
+
+/// From means and sums of squared deviations, which all threads of a column have, to its coefficients; `write` also stores
+/// the saved and the running statistics. All threads of the block must call it; it ends with a barrier.
+template <int kWidth>
+__device__ __forceinline__ void finish_statistics(const BatchNormTraining& args, const ColumnPlace& place,
+                                                  const double (&mean)[kWidth], const double (&squares)[kWidth], bool write,
+                                                  Coefficients& shared) {
+  // One thread per column: square root and division in double take long, and all threads would do them at once.
+  if (place.inside && place.row < kWidth) {
+    const int64_t c = place.column + place.row;
+    const auto rows = static_cast<double>(args.M);
+    const double mu = pick(mean, place.row), deviations = pick(squares, place.row), var = deviations / rows;
+    const double inv_std = 1.0 / sqrt(var + args.epsilon);
+    const unsigned slot = place.lane * kWidth + place.row;
+    shared.mean[slot] = static_cast<float>(mu);
+    shared.scale[slot] = static_cast<float>(static_cast<double>(args.gamma[c]) * inv_std);
+    shared.shift[slot] = args.beta[c];
+    if (write) {
+      const double unbiased = args.M > 1 ? deviations / (rows - 1) : var, rest = 1 - args.momentum;
+      args.mean[c] = static_cast<float>(mu);
+      args.inv_std[c] = static_cast<float>(inv_std);
+      args.new_running_mean[c] = static_cast<float>(args.momentum * static_cast<double>(args.running_mean[c]) + rest * mu);
+      args.new_running_var[c] = static_cast<float>(args.momentum * static_cast<double>(args.running_var[c]) + rest * unbiased);
+    }
+  }
+  __syncthreads();
+}
+
+/// One launch for matrices whose columns fit into the registers of a block (batch_norm_registers.cu); false, and nothing
+/// done, for others.
+bool run_in_registers(const BatchNormTraining& args, int multiprocessors, Stream stream);
+bool run_in_registers(const BatchNormGrad& args, int multiprocessors, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

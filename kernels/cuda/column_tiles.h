@@ -21,7 +21,7 @@ struct ColumnTiles {
   int64_t splits = 1, rows_per_split = 0;
 
   /// Rows that a block's threads cover at once.
-  __device__ __forceinline__ unsigned depth() const { return kColumnThreads / lanes; }
+  __device__ __forceinline__ unsigned depth(unsigned threads = kColumnThreads) const { return threads / lanes; }
   /// Number of rows in a split.
   __device__ __forceinline__ int64_t rows_of(int64_t split) const { return min(rows_per_split, rows - split * rows_per_split); }
 };
@@ -75,14 +75,15 @@ __device__ __forceinline__ void store_columns(float* p, const float (&v)[kWidth]
 }
 
 /// Shared memory of sum_columns.
+template <unsigned kThreads = kColumnThreads>
 struct ColumnSums {
-  double warps[kColumnThreads / 32][kTileColumns];
+  double warps[kThreads / 32][kTileColumns];
 };
 
 /// Adds v over the threads of the block that own the same columns, in a fixed order; all of them get the sums. All threads
 /// of the block must call it. Ends with a barrier, so that `shared` may be used again.
-template <int kWidth>
-__device__ __forceinline__ void sum_columns(double (&v)[kWidth], unsigned lanes, ColumnSums& shared) {
+template <int kWidth, unsigned kThreads>
+__device__ __forceinline__ void sum_columns(double (&v)[kWidth], unsigned lanes, ColumnSums<kThreads>& shared) {
   for (unsigned offset = 16; offset >= lanes; offset /= 2) {
 #pragma unroll
     for (int w = 0; w < kWidth; ++w) v[w] += __shfl_xor_sync(0xFFFFFFFFu, v[w], static_cast<int>(offset));
@@ -97,7 +98,7 @@ __device__ __forceinline__ void sum_columns(double (&v)[kWidth], unsigned lanes,
   for (int w = 0; w < kWidth; ++w) {
     v[w] = 0;
 #pragma unroll
-    for (unsigned i = 0; i < kColumnThreads / 32; ++i) v[w] += shared.warps[i][column + w];
+    for (unsigned i = 0; i < kThreads / 32; ++i) v[w] += shared.warps[i][column + w];
   }
   __syncthreads();
 }

@@ -110,10 +110,25 @@ const char* few_inputs_declines(const Conv2dShape& s) {
 
 void conv2d_few_inputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
-  launch_few_inputs({.x = x, .w = w, .bias = bias, .y = y,
-                     .H = i(s.H), .W = i(s.W), .C = i(s.C), .K = i(s.K), .R = i(s.R), .S = i(s.S), .P = i(s.P), .Q = i(s.Q),
-                     .stride_h = i(s.stride_h), .stride_w = i(s.stride_w), .pad_top = i(s.pad_top), .pad_left = i(s.pad_left),
-                     .turned = false, .strips = 0, .groups = 0},
+  launch_few_inputs({.x = x,
+                     .w = w,
+                     .bias = bias,
+                     .y = y,
+                     .H = i(s.H),
+                     .W = i(s.W),
+                     .C = i(s.C),
+                     .K = i(s.K),
+                     .R = i(s.R),
+                     .S = i(s.S),
+                     .P = i(s.P),
+                     .Q = i(s.Q),
+                     .stride_h = i(s.stride_h),
+                     .stride_w = i(s.stride_w),
+                     .pad_top = i(s.pad_top),
+                     .pad_left = i(s.pad_left),
+                     .turned = false,
+                     .strips = 0,
+                     .groups = 0},
                     s.N, stream);
 }
 
@@ -128,10 +143,25 @@ const char* input_grad_few_inputs_declines(const Conv2dShape& s) {
 void conv2d_input_grad_few_inputs(const Conv2dShape& s, const float* dy, const float* w, const float* bias, float* dx,
                                   Stream stream) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
-  launch_few_inputs({.x = dy, .w = w, .bias = bias, .y = dx,
-                     .H = i(s.P), .W = i(s.Q), .C = i(s.K), .K = i(s.C), .R = i(s.R), .S = i(s.S), .P = i(s.H), .Q = i(s.W),
-                     .stride_h = 1, .stride_w = 1, .pad_top = i(s.R - 1 - s.pad_top), .pad_left = i(s.S - 1 - s.pad_left),
-                     .turned = true, .strips = 0, .groups = 0},
+  launch_few_inputs({.x = dy,
+                     .w = w,
+                     .bias = bias,
+                     .y = dx,
+                     .H = i(s.P),
+                     .W = i(s.Q),
+                     .C = i(s.K),
+                     .K = i(s.C),
+                     .R = i(s.R),
+                     .S = i(s.S),
+                     .P = i(s.H),
+                     .Q = i(s.W),
+                     .stride_h = 1,
+                     .stride_w = 1,
+                     .pad_top = i(s.R - 1 - s.pad_top),
+                     .pad_left = i(s.S - 1 - s.pad_left),
+                     .turned = true,
+                     .strips = 0,
+                     .groups = 0},
                     s.N, stream);
 }
 

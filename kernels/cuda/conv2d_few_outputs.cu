@@ -6,6 +6,7 @@
 // L1. No shared memory. Limits: stride 1, S in {1, 3, 4, 5, 7}.
 #include "kernels/cuda/conv2d_few_channels.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/sum_eight.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -19,22 +20,6 @@ struct FewOutputs {
   int H, W, C, R, P, Q, pad_top, pad_left;
   int strips, warps;
 };
-
-/// Sums of eight values over a warp: lane l gets that of values[l / 4].
-__device__ __forceinline__ float sum_eight(float (&values)[8]) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-#pragma unroll
-  for (int half = 4; half > 0; half /= 2) {  // each lane keeps half of the values and gives the others away
-    const bool upper = lane & (4 * half);
-#pragma unroll
-    for (int i = 0; i < half; ++i) {
-      const float keep = upper ? values[i + half] : values[i], give = upper ? values[i] : values[i + half];
-      values[i] = keep + __shfl_xor_sync(0xFFFFFFFFu, give, 4 * half);
-    }
-  }
-  values[0] += __shfl_xor_sync(0xFFFFFFFFu, values[0], 2);
-  return values[0] + __shfl_xor_sync(0xFFFFFFFFu, values[0], 1);
-}
 
 template <int kOutputs, int kS>
 __global__ void __launch_bounds__(kThreads) conv2d_few_outputs_f32_kernel(const __grid_constant__ FewOutputs a) {

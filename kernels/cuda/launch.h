@@ -71,6 +71,7 @@ void launch(void (*kernel)(Params...), const LaunchShape& shape, Stream stream, 
     });
     return;
   }
+  if (options->observer) options->observer(reinterpret_cast<const void*>(kernel), shape.threads, shape.shared_bytes);
   const auto thread = [&] { kernel(args...); };
   emulation::run_grid(
       {shape.grid_x, shape.grid_y, shape.grid_z}, {shape.threads}, shape.shared_bytes,

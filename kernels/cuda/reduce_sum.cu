@@ -18,7 +18,7 @@ namespace {
 
 constexpr unsigned kThreads = 256;
 constexpr int kUnroll = 4;
-constexpr int64_t kShortRow = 1024, kChunk = 16 * kThreads;  // elements: of a warp's row, of a block's smallest split
+constexpr int64_t kShortRow = 512, kChunk = 16 * kThreads;  // elements: of a warp's row, of a block's smallest split
 constexpr int64_t kMaxSplits = 256;
 
 /// This thread's part of the sum of x [n], shared by kStride threads of which it is number `rank`.
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   double total[kWidth];
 #pragma unroll
   for (int w = 0; w < kWidth; ++w) total[w] = static_cast<double>((sums[0][w] + sums[1][w]) + (sums[2][w] + sums[3][w]));
-  sum_columns(total, t.lanes, block_shared<ColumnSums>());
+  sum_columns(total, t.lanes, block_shared<ColumnSums<>>());
   if (!place.inside || place.row > 0) return;
   float result[kWidth];
 #pragma unroll
@@ -160,7 +160,7 @@ void sum_columns_of(const float* x, float* y, int64_t outer, const ColumnTiles& 
          {.grid_x = static_cast<unsigned>(t.tiles * outer),
           .grid_y = static_cast<unsigned>(t.splits),
           .threads = kColumnThreads,
-          .shared_bytes = sizeof(ColumnSums)},
+          .shared_bytes = sizeof(ColumnSums<>)},
          stream, t, x, y);
 }
 

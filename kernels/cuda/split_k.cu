@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(kThreads) split_k_sum_f32_kernel(const T* __re
 }
 
 void split_k_sum(const float* partials, int splits, int64_t size, const float* bias, int columns, float* out, Stream stream) {
-  const bool vectors = size % 4 == 0 && columns % 4 == 0;
+  const bool vectors = size % 4 == 0 && (!bias || columns % 4 == 0);
   const int64_t threads = vectors ? size / 4 : size;
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(threads, kThreads)), .threads = kThreads};
   if (vectors) {

@@ -24,6 +24,8 @@ struct Options {
   ThreadOrder order = ThreadOrder::forward;
   uint64_t seed = 0;        // of the shuffled order
   bool copy_early = false;  // cp.async: when it is issued, or (false) only when it is waited for
+  /// Called before every launch with the kernel's address.
+  std::function<void(const void* kernel, unsigned threads, size_t shared_bytes)> observer = nullptr;
   /// Stream capture: launches are kept here, with their arguments as they are now, and not run.
   std::vector<std::function<void()>>* recording = nullptr;
 };

@@ -5,8 +5,9 @@
 namespace forger {
 
 void add_batch_norm_cases(std::vector<Case>& cases) {
-  for (const Shape& shape : {Shape{4, 7, 7, 16}, Shape{2, 3, 3, 5}, Shape{33, 3}, Shape{2, 1}, Shape{1, 6}, Shape{700, 3},
-                             Shape{700, 5}, Shape{700, 64}, Shape{700, 130}, Shape{9000, 4}, Shape{12, 15, 17, 1}}) {
+  for (const Shape& shape :
+       {Shape{4, 7, 7, 16}, Shape{2, 3, 3, 5}, Shape{33, 3}, Shape{2, 1}, Shape{1, 6}, Shape{700, 3}, Shape{700, 5},
+        Shape{700, 64}, Shape{700, 130}, Shape{2100, 64}, Shape{2100, 12}, Shape{9000, 4}, Shape{12, 15, 17, 1}}) {
     const Shape c{shape.back()};
     const CaseInput gamma{c, CaseInput::Kind::real, 0.5, 1.5}, variance{c, CaseInput::Kind::real, 0.5, 2};
     const CaseInput offset{shape, CaseInput::Kind::real, 2, 5};  // a mean that is large against the deviation

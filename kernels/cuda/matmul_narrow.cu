@@ -1,0 +1,93 @@
+// Three shapes, all bound by reading a or writing c once:
+//   n = 1:                c[i] = bias + sum over k of a[i,k] b[k]   a block per row: its threads go along k, then a reduction
+//                                                                   over warps and over the block
+//   n = 1, a transposed:  c[i] = bias + sum over k of a[k,i] b[k]   a block per 32 columns of a: lanes go across, warps share k
+//   k = 1:                c[i,j] = bias[j] + a[i] b[j]              a thread per element
+// Reads of a are 128 contiguous bytes per warp or more. Shared memory: 32 sums per warp.
+#include "kernels/cuda/matmul_narrow.h"
+
+#include "kernels/cuda/launch.h"
+
+namespace forger::FORGER_DEVICE {
+
+namespace {
+
+constexpr int kThreads = 256, kWarps = kThreads / 32;
+constexpr int kInFlight = 8;  // reads that a thread has under way
+
+struct NarrowSums {
+  float sums[kWarps][32];
+};
+
+__global__ void __launch_bounds__(kThreads)
+    matmul_vector_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias, int k,
+                             float* __restrict__ c) {
+  auto& shared = block_shared<NarrowSums>();
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const float* const row = a + int64_t{blockIdx.x} * k;
+  float sum = 0;
+#pragma unroll 4
+  for (int i = static_cast<int>(threadIdx.x); i < k; i += kThreads) sum += row[i] * b[i];
+#pragma unroll
+  for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, mask);
+  if (lane == 0) shared.sums[warp][0] = sum;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  float total = bias ? bias[0] : 0.f;
+  for (int from = 0; from < kWarps; ++from) total += shared.sums[from][0];
+  c[blockIdx.x] = total;
+}
+
+__global__ void __launch_bounds__(kThreads)
+    matmul_transposed_vector_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias,
+                                        int m, int k, float* __restrict__ c) {
+  auto& shared = block_shared<NarrowSums>();
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const int column = static_cast<int>(blockIdx.x) * 32 + lane;
+  float sum = 0;
+  if (column < m) {
+#pragma unroll kInFlight
+    for (int i = warp; i < k; i += kWarps) sum += a[int64_t{i} * m + column] * b[i];
+  }
+  shared.sums[warp][lane] = sum;
+  __syncthreads();
+  if (warp != 0 || column >= m) return;
+  float total = bias ? bias[0] : 0.f;
+  for (int from = 0; from < kWarps; ++from) total += shared.sums[from][lane];
+  c[column] = total;
+}
+
+__global__ void __launch_bounds__(kThreads)
+    matmul_outer_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias, int m,
+                            int n, float* __restrict__ c) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i >= int64_t{m} * n) return;
+  const int row = static_cast<int>(i / n), column = static_cast<int>(i % n);
+  c[i] = (bias ? bias[column] : 0.f) + a[row] * b[column];
+}
+
+}  // namespace
+
+const char* matmul_narrow_declines(const MatmulShape& s) {
+  return s.n == 1 || s.k == 1 ? nullptr : "neither one column nor a reduction of length one";
+}
+
+void matmul_narrow(const MatmulShape& s, const float* a, const float* b, const float* bias, float* c, Stream stream) {
+  const int m = static_cast<int>(s.m), n = static_cast<int>(s.n), k = static_cast<int>(s.k);
+  LaunchShape shape{.threads = kThreads};
+  if (s.k == 1) {
+    shape.grid_x = static_cast<unsigned>(ceil_div(s.m * s.n, kThreads));
+    launch(matmul_outer_f32_kernel, shape, stream, a, b, bias, m, n, c);
+    return;
+  }
+  shape.shared_bytes = sizeof(NarrowSums);
+  if (s.transpose_a) {
+    shape.grid_x = static_cast<unsigned>(ceil_div(s.m, 32));
+    launch(matmul_transposed_vector_f32_kernel, shape, stream, a, b, bias, m, k, c);
+  } else {
+    shape.grid_x = static_cast<unsigned>(s.m);
+    launch(matmul_vector_f32_kernel, shape, stream, a, b, bias, k, c);
+  }
+}
+
+}  // namespace forger::FORGER_DEVICE
