@@ -108,6 +108,10 @@ TEST_CASE("monitor: oscillation is a period, not noise and not a trend") {
               return {s, 0.3 + 5e-5 * static_cast<double>(s), 0.6, 1};
             },
             8000)) == Found{});
+  const auto drift = [](int64_t s) -> LossRecord {
+    return {s, 0.6 + 0.2 * std::cos(M_PI * static_cast<double>(s) / 8000), 0.6, 1};
+  };
+  CHECK(troubles(after_losses(drift, 8000)) == Found{});  // half a period is none
   int alarms = 0;
   for (unsigned seed = 0; seed < 50; ++seed) {
     std::mt19937 random(seed);
