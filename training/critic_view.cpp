@@ -37,38 +37,42 @@ Range range_of(const std::vector<float>& reals, const std::vector<float>& fakes,
 
 }  // namespace
 
-std::string critic_view_json(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
-                             VariableStore& variables, const std::vector<float>& reals, const std::vector<float>& fakes) {
-  const int64_t dims = num_elements(sample);
-  if (dims != 1 && dims != 2) return "";
-  const int64_t per_axis = dims == 1 ? kLinePoints : kPlanePoints;
+CriticView::CriticView(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
+                       VariableStore& variables, const std::vector<float>& reals)
+    : reals_(reals), dims_(num_elements(sample)), per_axis_(dims_ == 1 ? kLinePoints : kPlanePoints) {
+  const bool packed = config.has("pack") && config.integer("pack") > 1;  // such a D judges no single sample
+  if (recipe.kind != SampleKind::points || dims_ > 2 || packed) return;
+  const int64_t count = dims_ == 1 ? per_axis_ : per_axis_ * per_axis_;
+  session_ = std::make_unique<Session>(compile(build_critic(recipe, sample, count), backend.providers, backend.target), variables,
+                                       static_cast<uint64_t>(config.integer("seed")));
+}
+
+std::string CriticView::json(const std::vector<float>& fakes) {
+  if (!session_) return "";
   nlohmann::json json;
   std::vector<std::vector<double>> axes;
-  for (int64_t d = 0; d < dims; ++d) {
-    const Range range = range_of(reals, fakes, dims, d);
+  for (int64_t d = 0; d < dims_; ++d) {
+    const Range range = range_of(reals_, fakes, dims_, d);
     json["range"].push_back({rounded(range.low), rounded(range.high)});
     std::vector<double> axis;  // centres of cells
-    for (int64_t i = 0; i < per_axis; ++i) {
-      const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(per_axis);
+    for (int64_t i = 0; i < per_axis_; ++i) {
+      const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(per_axis_);
       axis.push_back(rounded(range.low + share * (range.high - range.low)));
     }
     json["x"].push_back(axis);
     axes.push_back(std::move(axis));
   }
-  const int64_t count = dims == 1 ? per_axis : per_axis * per_axis;
+  const int64_t count = dims_ == 1 ? per_axis_ : per_axis_ * per_axis_;
   std::vector<float> grid;
   for (int64_t i = 0; i < count; ++i) {
-    grid.push_back(static_cast<float>(axes[0][static_cast<size_t>(i % per_axis)]));
-    if (dims == 2) grid.push_back(static_cast<float>(axes[1][static_cast<size_t>(i / per_axis)]));
+    grid.push_back(static_cast<float>(axes[0][static_cast<size_t>(i % per_axis_)]));
+    if (dims_ == 2) grid.push_back(static_cast<float>(axes[1][static_cast<size_t>(i / per_axis_)]));
   }
-  if (config.has("pack") && config.integer("pack") > 1) return "";  // such a D judges no single sample
-  Session session(compile(build_critic(recipe, sample, count), backend.providers, backend.target), variables,
-                  static_cast<uint64_t>(config.integer("seed")));
-  session.feed("samples", grid.data());
-  session.run();
-  for (const double d : session.output("d")) json["d"].push_back(rounded(d));
-  json["real"] = rows(reals, dims);
-  json["fake"] = rows(fakes, dims);
+  session_->feed("samples", grid.data());
+  session_->run();
+  for (const double d : session_->output("d")) json["d"].push_back(rounded(d));
+  json["real"] = rows(reals_, dims_);
+  json["fake"] = rows(fakes, dims_);
   return json.dump();
 }
 

@@ -8,6 +8,8 @@
 namespace forger {
 namespace {
 
+constexpr const char* kNames[] = {"diverged", "collapse", "memorisation", "d-won", "oscillation"};
+
 constexpr size_t kFewest = 3;               // records that a window has at least, whatever their distance
 constexpr size_t kMostLosses = 256;         // records kept: enough for a window and for an oscillation's period
 constexpr size_t kOscillationRecords = 64;  // with fewer, noise has peaks above the limit
@@ -23,8 +25,14 @@ double mean(const std::vector<LossRecord>& records, double LossRecord::*member) 
 }  // namespace
 
 const char* name_of(Trouble trouble) {
-  constexpr const char* kNames[] = {"diverged", "collapse", "memorisation", "d-won", "oscillation"};
   return kNames[static_cast<int>(trouble)];
+}
+
+std::optional<Trouble> trouble_of(const std::string& name) {
+  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i) {
+    if (name == kNames[i]) return static_cast<Trouble>(i);
+  }
+  return {};
 }
 
 void Monitor::add(const LossRecord& record) {

@@ -17,6 +17,8 @@ enum class Trouble { diverged, collapse, memorisation, d_won, oscillation };
 
 /// "diverged", "collapse", "memorisation", "d-won", "oscillation": what metrics.jsonl holds.
 const char* name_of(Trouble trouble);
+/// The trouble of this name, or none.
+std::optional<Trouble> trouble_of(const std::string& name);
 
 struct Verdict {
   Trouble trouble;

@@ -9,7 +9,6 @@
 
 #include "datasets/files.h"
 #include "evaluation/diversity.h"
-#include "training/critic_view.h"
 #include "training/gradient_norms.h"
 #include "training/report.h"
 
@@ -41,14 +40,14 @@ Watch::Watch(const Recipe& recipe, const Config& config, const RealData& data, c
     : recipe_(recipe),
       config_(config),
       data_(data),
-      backend_(backend),
       variables_(variables),
       reals_(reals),
       directory_(directory),
       console_(console),
       metrics_(metrics),
       monitor_(loss_balance(config)),
-      events_(directory.file(kEventFileName), first_step) {
+      events_(directory.file(kEventFileName), first_step),
+      critic_(recipe, config, data.sample_shape(), backend, variables, reals) {
   restore(first_step);
 }
 
@@ -62,12 +61,9 @@ void Watch::restore(int64_t first_step) {
     if (step >= first_step) continue;
     if (json.contains("verdict")) {
       told_.clear();
-      for (const auto& name :
-           json["verdict"].is_string() ? json.value("all", nlohmann::json::array()) : nlohmann::json::array()) {
-        for (const Trouble t :
-             {Trouble::diverged, Trouble::collapse, Trouble::memorisation, Trouble::d_won, Trouble::oscillation}) {
-          if (name == name_of(t)) told_.push_back({t, ""});
-        }
+      for (const auto& name : json.value("all", nlohmann::json::array())) {
+        const auto trouble = trouble_of(name.is_string() ? name.get<std::string>() : "");
+        if (trouble) told_.push_back({*trouble, ""});
       }
     } else if (json.contains("d_loss")) {
       if (step % config_.integer("log-every") == 0)
@@ -101,7 +97,8 @@ void Watch::picture(int64_t step, const std::string& png, const std::vector<floa
   look_at_samples(step, fakes);
   events_.add_image(step, "samples", text_of(png));
   if (step == 0) events_.add_image(step, "reals", text_of(directory_.file("reals.png")));
-  if (recipe_.kind == SampleKind::points) write_distribution(fakes);
+  if (const std::string json = critic_.json(fakes); !json.empty())
+    write_file(directory_.file(kDistributionFile), {bytes_of(std::span<const char>(json))});
   last_fakes_ = fakes;
   const auto now = std::chrono::steady_clock::now();
   if (!reported_ || now - last_report_ > kReportEvery) report(step);
@@ -128,11 +125,6 @@ void Watch::look_at_samples(int64_t step, const std::vector<float>& fakes) {
   if (step % config_.integer("sample-every") != 0) return;  // a run's last picture, as with lines
   monitor_.add(record);
   tell(step);
-}
-
-void Watch::write_distribution(const std::vector<float>& fakes) {
-  const std::string json = critic_view_json(recipe_, config_, data_.sample_shape(), backend_, variables_, reals_, fakes);
-  if (!json.empty()) write_file(directory_.file(kDistributionFile), {bytes_of(std::span<const char>(json))});
 }
 
 /// A line and a record for every trouble that is new, one line when all are gone.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "training/console.h"
+#include "training/critic_view.h"
 #include "training/event_file.h"
 #include "training/metrics.h"
 #include "training/monitor.h"
@@ -38,7 +39,6 @@ class Watch {
  private:
   void restore(int64_t first_step);
   void look_at_samples(int64_t step, const std::vector<float>& fakes);
-  void write_distribution(const std::vector<float>& fakes);
   void tell(int64_t step);
   void keep(int64_t step, const std::string& verdict, const std::string& message);
   void report(int64_t step);
@@ -46,7 +46,6 @@ class Watch {
   const Recipe& recipe_;
   const Config& config_;
   const RealData& data_;
-  const Backend& backend_;
   VariableStore& variables_;
   const std::vector<float>& reals_;
   const RunDirectory& directory_;
@@ -54,6 +53,7 @@ class Watch {
   MetricsFile& metrics_;
   Monitor monitor_;
   EventFile events_;
+  CriticView critic_;
   std::vector<float> last_fakes_;
   std::vector<Verdict> told_;  // what is known to be wrong; empty: healthy
   std::chrono::steady_clock::time_point last_report_{};
