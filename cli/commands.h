@@ -15,6 +15,7 @@ void add_doctor(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_walk(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);

@@ -6,6 +6,7 @@
 #include "datasets/files.h"
 #include "interop/onnx.h"
 #include "interop/torch_weights.h"
+#include "training/checkpoint_sampler.h"
 #include "training/trainer.h"
 
 namespace forger {
@@ -17,6 +18,7 @@ struct ExportArguments {
 
 int export_run(const ExportArguments& a) {
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
+  gan_of(checkpoint);
   const std::string out = a.out.empty() ? (a.format == "onnx" ? "generator.onnx" : "weights.safetensors") : a.out;
   if (a.format == "onnx") {
     const std::string model = onnx_generator(checkpoint, sample_shape_of(checkpoint));
@@ -39,7 +41,9 @@ Config imported_config(const ImportArguments& a, const GivenOptions& given) {
   if (a.recipe.empty() && saved.empty()) {
     fail<ConfigError>("{}: does not say which recipe its weights are of; name it with --recipe (forger list shows them)", a.file);
   }
-  Config config = find_recipe(a.recipe.empty() ? recipe_of_json(saved, a.file) : a.recipe).defaults;
+  const Recipe& recipe = find_recipe(a.recipe.empty() ? recipe_of_json(saved, a.file) : a.recipe);
+  if (recipe.is_classifier()) fail<ConfigError>("--recipe: {} is no GAN; name one (forger list shows them)", recipe.name);
+  Config config = recipe.defaults;
   if (!saved.empty()) config.merge_json(saved, a.file);
   for (const auto& [name, text] : given) config.set(name, text);
   return config;

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   forger::add_explain(app, action);
   forger::add_train(app, action);
   forger::add_sample(app, action);
+  forger::add_eval(app, action);
   forger::add_report(app, action);
   forger::add_walk(app, action);
   forger::add_export(app, action);

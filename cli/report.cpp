@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "cli/commands.h"
-#include "training/checkpoint.h"
+#include "training/checkpoint_sampler.h"
 
 namespace forger {
 
@@ -17,7 +17,7 @@ void add_report(CLI::App& app, Action& action) {
       const Checkpoint checkpoint = find_checkpoint(*run, [](const std::string& note) { fmt::print("{}\n", note); });
       std::string directory = std::filesystem::path(checkpoint.path).parent_path();
       if (directory.empty()) directory = ".";
-      write_report(directory, find_recipe(checkpoint.config.recipe()), checkpoint.config, checkpoint.step);
+      write_report(directory, gan_of(checkpoint), checkpoint.config, checkpoint.step);
       fmt::print("{}/report.html\n", directory);
       return 0;
     };

@@ -3,10 +3,10 @@
 
 #include "cli/commands.h"
 #include "datasets/idx.h"
-#include "training/checkpoint.h"
+#include "datasets/sample_file.h"
+#include "training/checkpoint_sampler.h"
 #include "training/npy.h"
 #include "training/pictures.h"
-#include "training/samples.h"
 
 namespace forger {
 namespace {
@@ -59,20 +59,20 @@ int sample(const SampleArguments& a) {
   if (!a.grid.empty() && extension != ".png") fail<ConfigError>("--grid: is for pictures, {} is none; leave it out", a.out);
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
   const Recipe& recipe = find_recipe(checkpoint.config.recipe());
+  if (recipe.is_classifier()) fail<ConfigError>("{}: is of {}, which makes no samples; name a GAN's run", a.run, recipe.name);
   const Shape shape = sample_shape_of(checkpoint);
   if (!a.grid.empty() && recipe.kind != SampleKind::images) {
     fail<ConfigError>("--grid: is for images, {} makes none; leave it out", recipe.name);
   }
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
   const Grid grid = picture ? grid_of(a, shape) : Grid{0, 0};
-  const Backend backend = open_backend({.device = a.device});
-  VariableStore variables(*backend.device);
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
-  Sampler sampler(recipe, checkpoint.config, shape, backend, variables);
-  checkpoint.restore(variables);
-  const auto z = latent_noise(checkpoint.config, a.count, seed, "sample/z");
-  if (!a.latents.empty()) write_npy(a.latents, Shape{a.count, checkpoint.config.integer("z-dim")}, z);
-  const auto samples = sampler(z);
+  if (!a.latents.empty()) {
+    write_npy(a.latents, Shape{a.count, checkpoint.config.integer("z-dim")},
+              latent_noise(checkpoint.config, a.count, seed, "sample/z"));
+  }
+  CheckpointSampler sampler(checkpoint, a.device);
+  const auto samples = sampler(a.count, seed, "sample/z");
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);
@@ -82,7 +82,7 @@ int sample(const SampleArguments& a) {
     // Images as bytes, as in the sets they imitate; points as floats.
     if (recipe.kind == SampleKind::images) {
       std::vector<uint8_t> bytes;
-      for (const float v : samples) bytes.push_back(static_cast<uint8_t>(std::clamp((v + 1.f) * 127.5f + 0.5f, 0.f, 255.f)));
+      for (const float v : samples) bytes.push_back(pixel_byte(v));
       if (dims.back() == 1) dims.pop_back();
       write_idx(a.out, dims, bytes);
     } else {

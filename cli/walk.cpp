@@ -3,9 +3,9 @@
 
 #include "cli/commands.h"
 #include "training/apng.h"
+#include "training/checkpoint_sampler.h"
 #include "training/latent_walk.h"
 #include "training/pictures.h"
-#include "training/samples.h"
 
 namespace forger {
 namespace {
@@ -20,7 +20,7 @@ int walk(const WalkArguments& a) {
   const Grid grid = parse_grid(a.grid, "--grid");
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
   const Config& config = checkpoint.config;
-  const Recipe& recipe = find_recipe(config.recipe());
+  const Recipe& recipe = gan_of(checkpoint);
   if (recipe.kind != SampleKind::images) {
     fail<ConfigError>("{}: makes no images, {} cannot be walked through; forger sample draws its samples", checkpoint.path,
                       recipe.name);

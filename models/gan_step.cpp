@@ -2,6 +2,7 @@
 
 #include "engine/ops/ops.h"
 #include "kernels/reference/random.h"
+#include "models/classifier.h"
 #include "models/losses.h"
 #include "models/optimizer.h"
 
@@ -135,6 +136,7 @@ class StepBuilder {
 }  // namespace
 
 Graph build_train_step(const Recipe& recipe, const Config& config, const RealData& data, DType real) {
+  if (recipe.is_classifier()) return build_classifier_step(config, data);
   return StepBuilder(recipe, config, data, real).build();
 }
 
@@ -168,6 +170,12 @@ std::vector<float> latent_noise(const Config& config, int64_t count, uint64_t se
 std::pair<NetworkSummary, NetworkSummary> summarize(const Recipe& recipe, const Config& config, const Shape& sample) {
   Graph graph;
   Network g(graph, "G"), d(graph, "D");
+  if (recipe.is_classifier()) {
+    Shape shape = sample;
+    shape.insert(shape.begin(), 1);
+    recipe.discriminator(d, graph.input("images", {DType::f32, shape}), ForwardPass::inference());
+    return {{}, {sample, d.rows(), d.num_parameters(true), d.num_parameters(false)}};
+  }
   const int64_t z_dim = config.integer("z-dim");
   const Value z = graph.input("z", {DType::f32, {1, z_dim}});
   recipe.discriminator(d, recipe.generator(g, z, sample, ForwardPass::inference()), ForwardPass::inference());

@@ -52,6 +52,14 @@ Layers& Layers::conv2d_transpose(int64_t filters, int64_t kernel, int64_t stride
   return *this;
 }
 
+Layers& Layers::max_pool(int64_t window) {
+  const std::string name = next_name("max_pooling2d");
+  const PathScope scope(net_.graph(), name);
+  x_ = forger::max_pool(x_, window);
+  row(name, "MaxPooling2D", 0);
+  return *this;
+}
+
 Layers& Layers::batch_norm(double momentum, double epsilon) {
   const std::string name = next_name("batch_normalization");
   const PathScope scope(net_.graph(), name);

@@ -24,6 +24,7 @@ class Layers {
   Layers& dense(int64_t units, DenseInit init = DenseInit::keras);            // [N,I] -> [N,units]
   Layers& conv2d(int64_t filters, int64_t kernel, int64_t stride = 1);        // 'same'
   Layers& conv2d_transpose(int64_t filters, int64_t kernel, int64_t stride);  // 'same'
+  Layers& max_pool(int64_t window);                                           // [N,H,W,C] -> [N,H/window,W/window,C]
   Layers& batch_norm(double momentum, double epsilon = 1e-3);
   Layers& relu();
   Layers& leaky_relu(double alpha);

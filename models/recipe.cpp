@@ -1,6 +1,7 @@
 #include "models/recipe.h"
 
 #include "kernels/common/errors.h"
+#include "models/classifier.h"
 #include "models/dcgan.h"
 #include "models/mlp.h"
 
@@ -67,14 +68,37 @@ std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) 
   return options;
 }
 
+Option holdout(int64_t images) {
+  return integer("holdout", images, 0, 1e9, "last images of the training set that are left out of training");
+}
+
 std::vector<Option> image_options() {
-  return {{.name = "data",
+  return {holdout(0),
+          {.name = "data",
            .value = "datasets/mnist",
            .help = "folder of IDX files or of PNG and JPEG pictures",
            .may_change_on_resume = true},
           integer("image-size", 28, 4, 512, "pictures are cropped and resized to a square of this side"),
           integer("channels", 1, 1, 3, "1: grey, 3: colour"),
           {.name = "grid", .value = "4x8", .help = "rows x columns of the sample pictures", .may_change_on_resume = true}};
+}
+
+/// A classifier has no second network: of the common options it takes those that are about one.
+std::vector<Option> classifier_options() {
+  std::vector<Option> options;
+  for (const Option& o : common_options()) {
+    for (const char* name : {"seed", "steps", "batch", "optimizer", "beta1", "beta2", "epsilon", "momentum", "rho", "precision",
+                             "device", "providers", "threads", "log-every", "checkpoint-every", "keep"}) {
+      if (o.name == name) options.push_back(o);
+    }
+  }
+  options.push_back(real("c-lr", 1e-3, 0, 100, "learning rate at the beginning; it falls to 0 in a straight line"));
+  options.push_back(holdout(10000));
+  options.push_back(integer("shifts", 1, 0, 1, "1: every image also moved by one pixel up, down, left and right"));
+  for (const Option& o : image_options()) {
+    if (o.name == "data" || o.name == "image-size" || o.name == "channels") options.push_back(o);
+  }
+  return options;
 }
 
 std::vector<Option> point_options(const std::string& distribution, int64_t data_size) {
@@ -181,6 +205,11 @@ std::vector<Recipe> make_recipes() {
   r.push_back(mixture_recipe("gaussians4", "four normal distributions in the plane", 1000));
   r.push_back(mixture_recipe("ring8", "eight narrow normal distributions on a circle", 0));
   r.push_back(mixture_recipe("grid25", "25 narrow normal distributions on a grid", 0));
+  r.push_back(
+      {kClassifierRecipe, "no GAN: the classifier with which forger eval looks at digits", SampleKind::images,
+       config(kClassifierRecipe, classifier_options(),
+              {{"steps", "8000"}, {"batch", "128"}, {"beta1", "0.9"}, {"log-every", "200"}, {"checkpoint-every", "2000"}}),
+       nullptr, classifier_logits});
   return r;
 }
 

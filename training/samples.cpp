@@ -32,15 +32,6 @@ BackendOptions backend_options(const Config& config) {
   return {config.text("device"), config.text("providers"), config.text("precision")};
 }
 
-Shape sample_shape_of(const Checkpoint& checkpoint) {
-  const Config& c = checkpoint.config;
-  if (c.has("image-size")) return {c.integer("image-size"), c.integer("image-size"), c.integer("channels")};
-  // The discriminator's first dense layer has one row per coordinate.
-  const auto it = checkpoint.tensors.find("D/dense_1/kernel");
-  if (it == checkpoint.tensors.end()) fail<DataError>("{}: has no tensor 'D/dense_1/kernel'", checkpoint.path);
-  return {it->second.first.shape.at(0)};
-}
-
 Sampler::Sampler(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
                  VariableStore& variables)
     : z_dim_(config.integer("z-dim")),

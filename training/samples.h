@@ -6,7 +6,6 @@
 #include "engine/runtime/backend.h"
 #include "engine/runtime/session.h"
 #include "models/gan_step.h"
-#include "training/checkpoint.h"
 
 namespace forger {
 
@@ -18,9 +17,6 @@ Grid parse_grid(const std::string& text, const std::string& option);
 
 /// The options of a config that choose its backend.
 BackendOptions backend_options(const Config& config);
-
-/// The shape of one sample of a checkpoint's generator, without its data. Throws DataError if it cannot be told.
-Shape sample_shape_of(const Checkpoint& checkpoint);
 
 /// Makes samples from a store's generator, inference mode, in chunks of a fixed size.
 class Sampler {
