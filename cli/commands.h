@@ -16,6 +16,10 @@ void add_explain(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
+void add_walk(CLI::App& app, Action& action);
+void add_export(CLI::App& app, Action& action);
+void add_import(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 

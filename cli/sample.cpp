@@ -14,7 +14,7 @@ namespace forger {
 namespace {
 
 struct SampleArguments {
-  std::string run, grid, out = "samples.png", device = "auto";
+  std::string run, grid, latents, out = "samples.png", device = "auto";
   int64_t count = 32;
   int64_t seed = 0;
   int64_t label = -1;  // -1: all classes in turn
@@ -83,6 +83,10 @@ int sample(const SampleArguments& a) {
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
   const Grid grid = picture ? grid_of(a, shape, classes_of(checkpoint.config)) : Grid{0, 0};
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
+  if (!a.latents.empty()) {
+    write_npy(a.latents, Shape{a.count, checkpoint.config.integer("z-dim")},
+              latent_noise(checkpoint.config, a.count, seed, "sample/z"));
+  }
   CheckpointSampler sampler(checkpoint, a.device);
   const auto samples = sampler(a.count, seed, "sample/z", labels_of(a, checkpoint.config, grid));
 
@@ -117,6 +121,7 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("--class", a->label, "class of all samples (default: one class per column)")->check(CLI::Range(0, 1023));
   command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
+  command->add_option("--latents", a->latents, "also write the latent noise [count, z-dim] to this .npy file");
   command->callback([&action, a, seed] {
     action = [a, seed] {
       a->seed_given = seed->count() > 0;

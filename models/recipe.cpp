@@ -52,6 +52,8 @@ std::vector<Option> common_options() {
       changeable(integer_option("sample-every", 100, 1, kAny, "steps between pictures")),
       changeable(integer_option("checkpoint-every", 1000, 1, kAny, "steps between checkpoints")),
       changeable(integer_option("keep", 3, 1, 1e9, "newest checkpoints to keep")),
+      changeable(choice_option("on-collapse", "continue", {"continue", "stop"},
+                               "when the monitor says collapse or diverged: go on, or save and end with exit code 3")),
   };
 }
 

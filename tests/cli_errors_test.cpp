@@ -136,7 +136,7 @@ TEST_CASE("checkpoints that are none") {
   bytes[bytes.size() - 3] ^= 4;
   refuses(bytes, "corrupted");
   bytes = good;
-  bytes[0] = 'P';
+  bytes[0] ^= 'P';  // the header's length
   refuses(bytes, "");
   refuses(std::vector<uint8_t>(5000, 0xff), "");
   // Of other programs: without a checksum, and with one but without a config.

@@ -52,8 +52,9 @@ TEST_CASE("a run directory holds what it should") {
   Workplace w;
   FORGER_RUN_OK(w, "train pattern1010 --steps 12 --log-every 5 --sample-every 4 --checkpoint-every 3 --keep 2 --out r");
   CHECK(w.tree().size() == 1 + tree_of(w / "r").size());  // nothing beside it
-  for (const char* name : {"config.json", "log.txt", "metrics.jsonl", "reals.png", "fakes-00000000.png", "fakes-00000004.png",
-                           "fakes-00000008.png", "fakes-00000012.png", "losses.png", "outputs.png"}) {
+  for (const char* name :
+       {"config.json", "log.txt", "metrics.jsonl", "reals.png", "fakes-00000000.png", "fakes-00000004.png", "fakes-00000008.png",
+        "fakes-00000012.png", "losses.png", "outputs.png", "report.html", "events.out.tfevents.0000000000.forger"}) {
     CHECK_MESSAGE(w.has("r/" + std::string(name)), name);
   }
   CHECK(checkpoints_in(w / "r") == Words{checkpoint_name(9), checkpoint_name(12)});  // --keep 2
@@ -68,8 +69,8 @@ TEST_CASE("a run directory holds what it should") {
     INFO(text);
     CHECK(std::regex_match(text, form));
   }
-  CHECK(lines == 4);  // 0, 5, 10 and the last, 11
-  CHECK(metrics_of(w / "r").size() == 4 + 4);
+  CHECK(lines == 4);                               // 0, 5, 10 and the last, 11
+  CHECK(metrics_of(w / "r").size() == 4 + 4 + 3);  // lines, outputs, gradient norms (none before the first step)
 }
 
 TEST_CASE("without --out runs are numbered") {

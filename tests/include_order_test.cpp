@@ -37,8 +37,9 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"models", {"engine", "datasets", "kernels/common", "kernels/reference"}},
     {"evaluation", {"models", "engine", "datasets", "kernels/common"}},
     {"training", {"evaluation", "models", "engine", "datasets", "kernels/common"}},
+    {"interop", {"training", "models", "engine", "datasets", "kernels/common"}},
     {"tests/cases", {"engine", "kernels/common", "kernels/cuda/stream.h"}},
-    {"cli", {"bench", "training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
+    {"cli", {"bench", "interop", "training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
     {"bench", {"training", "evaluation", "models", "engine", "datasets", "tests/cases", "kernels"}},
 };
 

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t kChunk = 1000;  // samples between two reports of progress
 
+}  // namespace
+
 const Recipe& gan_of(const Checkpoint& checkpoint) {
   const Recipe& recipe = find_recipe(checkpoint.config.recipe());
   if (recipe.is_classifier()) {
@@ -17,8 +19,6 @@ const Recipe& gan_of(const Checkpoint& checkpoint) {
   }
   return recipe;
 }
-
-}  // namespace
 
 Shape sample_shape_of(const Checkpoint& checkpoint) {
   const Config& c = checkpoint.config;

@@ -6,6 +6,9 @@
 
 namespace forger {
 
+/// The recipe of a checkpoint. Throws ConfigError if it is no GAN's but a classifier's.
+const Recipe& gan_of(const Checkpoint& checkpoint);
+
 /// The shape of one sample of a checkpoint's generator: [H,W,C] of images, else [D]. Throws DataError.
 Shape sample_shape_of(const Checkpoint& checkpoint);
 

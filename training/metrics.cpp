@@ -57,6 +57,16 @@ void MetricsFile::append(int64_t step, const std::string& name, const std::vecto
   write(json.dump());
 }
 
+void MetricsFile::append_verdict(int64_t step, const std::string& verdict, const std::string& message,
+                                 const std::vector<std::string>& all) {
+  nlohmann::ordered_json json;
+  json["step"] = step;
+  json["verdict"] = verdict;
+  json["message"] = message;
+  json["all"] = all;
+  write(json.dump());
+}
+
 std::vector<std::pair<int64_t, std::vector<double>>> MetricsFile::read_lists(const std::string& path, const std::string& name) {
   std::vector<std::pair<int64_t, std::vector<double>>> lists;
   for_each_line(path, [&](const std::string&, const nlohmann::json& json) {

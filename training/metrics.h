@@ -19,6 +19,8 @@ class MetricsFile {
   /// Appends {"step": .., name: value, ...} and flushes. Throws DataError when the disk is full.
   void append(int64_t step, const std::vector<std::pair<std::string, double>>& values);
   void append(int64_t step, const std::string& name, const std::vector<double>& values);
+  /// {"step": .., "verdict": the worst, "message": .., "all": every trouble by name}; "healthy" when all are over.
+  void append_verdict(int64_t step, const std::string& verdict, const std::string& message, const std::vector<std::string>& all);
 
   /// (step, list) of every recorded list of that name.
   static std::vector<std::pair<int64_t, std::vector<double>>> read_lists(const std::string& path, const std::string& name);

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "training/canvas.h"
+
 namespace forger {
 
 /// How a single channel becomes a colour; bone is the bluish grey of matplotlib's colormap of that name.
@@ -18,6 +20,10 @@ enum class Colormap { grey, bone };
 /// * cols of them, row by row; what is missing stays empty. Small images are enlarged by a whole number.
 void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height, int64_t width,
                 int64_t channels, int64_t rows, int64_t cols, Colormap colormap = Colormap::grey);
+
+/// The same picture in memory; `what` begins the messages of errors.
+RgbImage draw_grid(const std::string& what, std::span<const float> pixels, int64_t count, int64_t height, int64_t width,
+                   int64_t channels, int64_t rows, int64_t cols, Colormap colormap = Colormap::grey);
 
 /// Throws ConfigError, which begins with `what`, if such a grid would be a picture of more pixels than write_grid draws.
 void check_grid(const std::string& what, int64_t height, int64_t width, int64_t rows, int64_t cols);

@@ -57,6 +57,11 @@ void check_grid(const std::string& what, int64_t height, int64_t width, int64_t 
 
 void write_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height, int64_t width,
                 int64_t channels, int64_t rows, int64_t cols, Colormap colormap) {
+  write_png(path, draw_grid(path, pixels, count, height, width, channels, rows, cols, colormap));
+}
+
+RgbImage draw_grid(const std::string& path, std::span<const float> pixels, int64_t count, int64_t height, int64_t width,
+                   int64_t channels, int64_t rows, int64_t cols, Colormap colormap) {
   if ((channels != 1 && channels != 3) || count < 0 || height < 1 || width < 1 || rows < 1 || cols < 1 ||
       static_cast<int64_t>(pixels.size()) != count * height * width * channels) {
     fail<ShapeError>(
@@ -79,7 +84,7 @@ void write_grid(const std::string& path, std::span<const float> pixels, int64_t 
       }
     }
   }
-  write_png(path, canvas.image());
+  return canvas.image();
 }
 
 void write_matrix(const std::string& path, std::span<const float> values, int64_t rows, int64_t cols,

@@ -39,6 +39,8 @@ class PictureBook {
   PictureBook(const Recipe& recipe, const Config& config, const RealData& data, const Backend& backend, VariableStore& variables);
 
   void write_reals(const std::string& path) const;
+  /// What reals.png shows: [n, sample...], images in [-1, 1] or points.
+  const std::vector<float>& reals() const { return reals_; }
   /// Draws the current generator's samples. Returns them, [count, sample...].
   std::vector<float> write_fakes(const std::string& path);
 

@@ -13,6 +13,7 @@
 #include "training/interrupt.h"
 #include "training/pictures.h"
 #include "training/summary.h"
+#include "training/watch.h"
 
 namespace forger {
 namespace {
@@ -71,7 +72,9 @@ class Trainer {
         first_step_(run.step()),
         console_(directory.file("log.txt")),
         metrics_(directory.file("metrics.jsonl"), first_step_),
-        pictures_(run.recipe(), config_, run.data(), run.backend(), run.variables()) {}
+        pictures_(run.recipe(), config_, run.data(), run.backend(), run.variables()),
+        watch_(run.recipe(), config_, run.data(), run.backend(), run.variables(), pictures_.reals(), directory, console_,
+               metrics_, first_step_) {}
 
   bool train() {
     const InterruptGuard interrupts;
@@ -92,8 +95,11 @@ class Trainer {
       show_progress(step);
       if (step % config_.integer("sample-every") == 0 || last) draw(step);
       interrupted = InterruptGuard::requested();
-      if (step % config_.integer("checkpoint-every") == 0 || last || interrupted) save(step);
+      const auto reason = watch_.reason_to_stop();
+      if (step % config_.integer("checkpoint-every") == 0 || last || interrupted || reason) save(step);
+      if (reason) stop(step, *reason);
     }
+    watch_.finish(step, interrupted);
     if (step < steps_) {
       console_.line(fmt::format("interrupted after step {}: saved {}; continue with: forger train --resume {}", step,
                                 directory_.checkpoint_file(step), directory_.path()));
@@ -161,13 +167,23 @@ class Trainer {
                                                        {"d_fake", r.d_fake}, {"images_per_second", rate}};
     if (kl) values.emplace_back("kl", *kl);
     metrics_.append(step, values);
+    watch_.log(step, values);
     steps_since_line_ = 0;
     line_start_ = Clock::now();
   }
 
   void draw(int64_t step) {
-    const auto fakes = pictures_.write_fakes(directory_.file(step_file_name("fakes", step, ".png")));
+    const std::string png = directory_.file(step_file_name("fakes", step, ".png"));
+    const auto fakes = pictures_.write_fakes(png);
     if (run_.recipe().kind == SampleKind::pattern) metrics_.append(step, "output", {fakes.begin(), fakes.end()});
+    watch_.picture(step, png, fakes);
+  }
+
+  /// --on-collapse stop, after the checkpoint was written.
+  [[noreturn]] void stop(int64_t step, const Verdict& reason) {
+    watch_.finish(step, true);
+    fail<DivergedError>("step {}: {}: {}; saved {} (--on-collapse continue goes on)", step, name_of(reason.trouble),
+                        reason.message, directory_.checkpoint_file(step));
   }
 
   /// A step can end with finite losses and weights that are not: such a checkpoint would be good for nothing.
@@ -212,11 +228,16 @@ class Trainer {
     snapshot_.restore(run_.variables());
     for (int64_t s = run_.step(); s <= step; ++s) {
       if (const auto node = run_.session().run_checked()) {
-        fail<DivergedError>("step {}: {}; the first result that is not finite came from {} in step {}; {}", step, what, *node, s,
-                            remedy);
+        diverged(step,
+                 fmt::format("{}; the first result that is not finite came from {} in step {}; {}", what, *node, s, remedy));
       }
     }
-    fail<DivergedError>("step {}: {}; {}", step, what, remedy);
+    diverged(step, fmt::format("{}; {}", what, remedy));
+  }
+
+  [[noreturn]] void diverged(int64_t step, const std::string& message) {
+    watch_.diverged(step, message);
+    fail<DivergedError>("step {}: {}", step, message);
   }
 
   TrainingRun& run_;
@@ -226,6 +247,7 @@ class Trainer {
   Console console_;
   MetricsFile metrics_;
   PictureBook pictures_;
+  Watch watch_;
   Snapshot snapshot_;
   int64_t steps_since_line_ = 0;
   Clock::time_point start_{}, line_start_{};
