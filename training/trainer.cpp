@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "datasets/files.h"
+#include "models/losses.h"
 #include "training/classifier_trainer.h"
 #include "training/interrupt.h"
 #include "training/pictures.h"
@@ -189,7 +190,9 @@ class Trainer {
         series[i].values.push_back(static_cast<float>(y));
       }
     }
-    write_curves(directory_.file("losses.png"), "losses", series, equilibrium());
+    std::optional<ReferenceLine> line;
+    if (const auto e = equilibrium(config_)) line = {e->value, e->label};
+    write_curves(directory_.file("losses.png"), "losses", series, line);
     if (run_.recipe().kind == SampleKind::pattern) {
       std::vector<float> rows;
       std::vector<std::string> labels;
@@ -201,12 +204,6 @@ class Trainer {
                    labels);
     }
     console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
-  }
-
-  /// What D's loss tends to when it cannot tell real from fake.
-  ReferenceLine equilibrium() const {
-    if (config_.text("loss") == "mse") return {0.25, "D = 0.5: MSE 0.25"};
-    return config_.text("d-update") == "sum" ? ReferenceLine{1.3863, "log 4"} : ReferenceLine{0.6931, "log 2"};
   }
 
   /// Runs again from the last snapshot, looking at every result, and throws with what it finds.
@@ -254,6 +251,7 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
                                        variables_, seed);
   session_->bind("data", data_.bytes.data());
   if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
+  if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
   variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
   if (!resume) return;
   if (resume->data_crc != data_crc_) {
