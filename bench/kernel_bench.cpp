@@ -64,7 +64,12 @@ Timing time_launches(Device& device, int64_t samples, const std::function<void(i
   const auto all = [&] {
     for (int64_t i = 0; i < count; ++i) launch(i);
   };
-  const auto recording = device.record(all);
+  std::vector<Work> pieces;
+  for (int64_t i = 0; i < count; ++i) {
+    pieces.push_back({[&launch, i] { launch(i); }, {}});
+    if (i > 0) pieces.back().after.push_back(static_cast<int>(i - 1));
+  }
+  const auto recording = device.record(pieces);
   std::vector<double> times;
   for (int64_t s = 0; s <= samples; ++s) {
     timer->start();

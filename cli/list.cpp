@@ -19,7 +19,7 @@ void add_list(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("list", "list the recipes");
   command->callback([&action] {
     action = [] {
-      for (const Recipe& r : all_recipes()) fmt::print("{:<12} {}\n", r.name, r.summary);
+      for (const Recipe& r : all_recipes()) fmt::print("{:<16} {}\n", r.name, r.summary);
       return 0;
     };
   });

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   forger::add_explain(app, action);
   forger::add_train(app, action);
   forger::add_sample(app, action);
+  forger::add_eval(app, action);
   forger::add_verify(app, action);
   forger::add_bench(app, action);
   for (CLI::App* command : app.get_subcommands({})) command->allow_extras();  // check_arguments looks at them

@@ -3,12 +3,12 @@
 
 #include "cli/commands.h"
 #include "datasets/idx.h"
+#include "datasets/sample_file.h"
 #include "models/conditioning.h"
 #include "models/gan_networks.h"
-#include "training/checkpoint.h"
+#include "training/checkpoint_sampler.h"
 #include "training/npy.h"
 #include "training/pictures.h"
-#include "training/samples.h"
 
 namespace forger {
 namespace {
@@ -20,19 +20,6 @@ struct SampleArguments {
   int64_t label = -1;  // -1: all classes in turn
   bool seed_given = false;
 };
-
-/// The shape of one sample, read off the generator's last tensors.
-Shape sample_shape_of(const Checkpoint& checkpoint) {
-  const Config& c = checkpoint.config;
-  if (c.has("image-size")) return {c.integer("image-size"), c.integer("image-size"), c.integer("channels")};
-  // The generator's last bias has one number per coordinate.
-  const std::string prefix = sampling_network(c) + "/dense_";
-  for (int layer = 9; layer > 0; --layer) {
-    const auto it = checkpoint.tensors.find(prefix + std::to_string(layer) + "/bias");
-    if (it != checkpoint.tensors.end()) return it->second.first.shape;
-  }
-  fail<DataError>("{}: has no tensor '{}1/bias'", checkpoint.path, prefix);
-}
 
 /// The class of each sample: --class, or one class per column of the picture.
 std::vector<int64_t> labels_of(const SampleArguments& a, const Config& config, const Grid& grid) {
@@ -88,6 +75,7 @@ int sample(const SampleArguments& a) {
   if (!a.grid.empty() && extension != ".png") fail<ConfigError>("--grid: is for pictures, {} is none; leave it out", a.out);
   const Checkpoint checkpoint = find_checkpoint(a.run, [](const std::string& note) { fmt::print("{}\n", note); });
   const Recipe& recipe = find_recipe(checkpoint.config.recipe());
+  if (recipe.is_classifier()) fail<ConfigError>("{}: is of {}, which makes no samples; name a GAN's run", a.run, recipe.name);
   const Shape shape = sample_shape_of(checkpoint);
   if (!a.grid.empty() && recipe.kind != SampleKind::images) {
     fail<ConfigError>("--grid: is for images, {} makes none; leave it out", recipe.name);
@@ -95,12 +83,9 @@ int sample(const SampleArguments& a) {
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
   const Grid grid = picture ? grid_of(a, shape, classes_of(checkpoint.config)) : Grid{0, 0};
   const std::vector<int64_t> labels = labels_of(a, checkpoint.config, grid);
-  const Backend backend = open_backend({.device = a.device});
-  VariableStore variables(*backend.device);
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
-  Sampler sampler(recipe, checkpoint.config, shape, backend, variables);
-  checkpoint.restore(variables);
-  const auto samples = sampler(latent_noise(checkpoint.config, a.count, seed, "sample/z"), labels);
+  CheckpointSampler sampler(checkpoint, a.device);
+  const auto samples = sampler(a.count, seed, "sample/z", {}, labels);
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);
@@ -110,7 +95,7 @@ int sample(const SampleArguments& a) {
     // Images as bytes, as in the sets they imitate; points as floats.
     if (recipe.kind == SampleKind::images) {
       std::vector<uint8_t> bytes;
-      for (const float v : samples) bytes.push_back(static_cast<uint8_t>(std::clamp((v + 1.f) * 127.5f + 0.5f, 0.f, 255.f)));
+      for (const float v : samples) bytes.push_back(pixel_byte(v));
       if (dims.back() == 1) dims.pop_back();
       write_idx(a.out, dims, bytes);
     } else {

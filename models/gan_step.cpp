@@ -2,6 +2,7 @@
 
 #include "engine/ops/ops.h"
 #include "kernels/reference/random.h"
+#include "models/classifier.h"
 #include "models/ema.h"
 #include "models/energy.h"
 #include "models/gan_networks.h"
@@ -237,6 +238,7 @@ class StepBuilder {
 }  // namespace
 
 Graph build_train_step(const Recipe& recipe, const Config& config, const RealData& data, DType real) {
+  if (recipe.is_classifier()) return build_classifier_step(config, data);
   check_methods(config);
   return StepBuilder(recipe, config, data, real).build();
 }
@@ -278,6 +280,13 @@ std::vector<float> latent_noise(const Config& config, int64_t count, uint64_t se
 
 std::pair<NetworkSummary, NetworkSummary> summarize(const Recipe& recipe, const Config& config, const Shape& sample) {
   Graph graph;
+  if (recipe.is_classifier()) {
+    Network c(graph, "C");
+    Shape shape = sample;
+    shape.insert(shape.begin(), 1);
+    recipe.discriminator(c, graph.input("images", {DType::f32, shape}), ForwardPass::inference());
+    return {{}, {sample, c.rows(), c.num_parameters(true), c.num_parameters(false)}};
+  }
   const GanNetworks networks(recipe, config, sample);
   Network g = networks.generator(graph), d = networks.discriminator(graph);
   const int64_t pack = networks.pack_size();

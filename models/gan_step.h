@@ -27,7 +27,7 @@ Graph build_critic(const Recipe& recipe, const Config& config, const Shape& samp
 /// Latent noise [count, z-dim] for a sampler, on the host: a function of (seed, stream) alone.
 std::vector<float> latent_noise(const Config& config, int64_t count, uint64_t seed, const std::string& stream);
 
-/// Rows of both networks' layers, for `forger summary`. The shape is of one sample.
+/// Rows of both networks' layers, for `forger summary`; a classifier's are in the second place. The shape is of one sample.
 struct NetworkSummary {
   Shape input;
   std::vector<LayerRow> rows;

@@ -62,6 +62,14 @@ Layers& Layers::conv2d_transpose_to(int64_t height, int64_t width, int64_t filte
   return *this;
 }
 
+Layers& Layers::max_pool(int64_t window) {
+  const std::string name = next_name("max_pooling2d");
+  const PathScope scope(net_.graph(), name);
+  x_ = forger::max_pool(x_, window);
+  row(name, "MaxPooling2D", 0);
+  return *this;
+}
+
 Layers& Layers::batch_norm(double momentum, double epsilon) {
   const std::string name = next_name("batch_normalization");
   const PathScope scope(net_.graph(), name);
@@ -174,8 +182,7 @@ Layers& Layers::logits(DenseInit init) {
   return *this;
 }
 
-Layers& Layers::dropout() {
-  const double rate = net_.options().dropout;
+Layers& Layers::dropout(double rate) {
   if (rate == 0) return *this;
   const std::string name = next_name("dropout");
   const PathScope scope(net_.graph(), name);

@@ -4,23 +4,12 @@
 #include <cstring>
 #include <numeric>
 
-#include "datasets/image_dataset.h"
-#include "datasets/mixture.h"
 #include "engine/ops/ops.h"
 
 namespace forger {
 namespace {
 
 constexpr int64_t kMaxRows = 100'000'000;
-
-Mixture mixture_of(const std::string& name) {
-  if (name == "pattern1010") return pattern1010();
-  if (name == "normal1d") return normal1d();
-  if (name == "gaussians4") return gaussians4();
-  if (name == "ring8") return ring8();
-  if (name == "grid25") return grid25();
-  fail<ConfigError>("--distribution: there is no '{}'", name);
-}
 
 template <class T>
 std::vector<std::byte> bytes_as(const std::vector<float>& values) {
@@ -45,8 +34,12 @@ void set_labels(RealData& data, const Config& config, const std::vector<Label>& 
   data.label_bytes = real == DType::f64 ? bytes_as<double>(rows) : bytes_as<float>(rows);
 }
 
+int64_t stack_of(const Config& config) {
+  return config.has("stack") ? config.integer("stack") : 1;
+}
+
 bool is_conditional(const Config& config) {
-  return config.text("conditional") != "none";
+  return config.has("conditional") && config.text("conditional") != "none";
 }
 
 RealData load_points(const Config& config, DType real) {
@@ -71,22 +64,66 @@ RealData load_points(const Config& config, DType real) {
   return data;
 }
 
+/// Drops the last `count` images.
+void leave_out(ImageDataset& images, int64_t count, const std::string& name) {
+  if (count >= images.count) {
+    fail<ConfigError>("--holdout: {} of {} images of {} leave none to train on; give a smaller number", count, images.count,
+                      name);
+  }
+  images.count -= count;
+  images.pixels.resize(static_cast<size_t>(images.count * images.height * images.width * images.channels));
+  if (!images.labels.empty()) images.labels.resize(static_cast<size_t>(images.count));
+}
+
+void check_labels(const ImageDataset& images, const std::string& name) {
+  if (images.labels.empty()) fail<DataError>("{}: has no labels, which a classifier needs; give --data IDX files", name);
+  const int most = *std::max_element(images.labels.begin(), images.labels.end());
+  if (most > 9) fail<DataError>("{}: has a label {}, the classifier knows 0 to 9; give --data a set of ten classes", name, most);
+}
+
+/// Appends four copies of the set, moved by one pixel up, down, left and right; what moves in is 0, as MNIST's border is.
+void add_shifts(ImageDataset& images) {
+  const int64_t n = images.count, row = images.width * images.channels, size = images.height * row;
+  images.pixels.resize(static_cast<size_t>(5 * n * size));
+  images.labels.resize(static_cast<size_t>(5 * n));
+  uint8_t* to = images.pixels.data() + n * size;
+  for (int64_t copy = 0; copy < 4; ++copy) {
+    const int64_t down = copy == 0   ? -1
+                         : copy == 1 ? 1
+                                     : 0,
+                  right = copy == 2   ? -images.channels
+                          : copy == 3 ? images.channels
+                                      : 0;
+    std::copy_n(images.labels.begin(), n, images.labels.begin() + (copy + 1) * n);
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t y = 0; y < images.height; ++y) {
+        for (int64_t x = 0; x < row; ++x) {
+          const int64_t from_y = y - down, from_x = x - right;
+          const bool inside = from_y >= 0 && from_y < images.height && from_x >= 0 && from_x < row;
+          *to++ = inside ? images.pixels[static_cast<size_t>(i * size + from_y * row + from_x)] : uint8_t{0};
+        }
+      }
+    }
+  }
+  images.count = 5 * n;
+}
+
 RealData load_pictures(const Config& config, DType real) {
   const std::string& folder = config.text("data");
-  const int side = static_cast<int>(config.integer("image-size"));
-  const int64_t stack = config.has("stack") ? config.integer("stack") : 1, channels = config.integer("channels");
-  if (channels % stack != 0) {
-    fail<ConfigError>("--stack: {} images do not fill {} channels; give --channels {}", stack, channels, stack);
-  }
-  ImageDataset images = load_images(folder, Split::train, side, side, static_cast<int>(channels / stack));
+  ImageDataset images = load_config_images(config, Split::train);
+  leave_out(images, config.integer("holdout"), folder);
+  const bool classifier = config.has("shifts");
+  if (classifier) check_labels(images, folder);
+  if (classifier && config.integer("shifts") == 1) add_shifts(images);
   if (images.count > kMaxRows) fail<DataError>("{}: {} images are too many", folder, images.count);
   RealData data;
-  data.stack = stack;
+  data.stack = stack_of(config);
   data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
   data.bytes.resize(images.pixels.size());
   std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
+  if (classifier) data.labels.assign(images.labels.begin(), images.labels.end());
   data.description = fmt::format("{}: {} images of {}x{}x{}", folder, images.count, images.height, images.width, images.channels);
-  if (stack > 1) data.description += fmt::format(", {} at random stacked as channels", stack);
+  if (data.stack > 1) data.description += fmt::format(", {} at random stacked as channels", data.stack);
   if (is_conditional(config)) {
     if (images.labels.empty()) {
       fail<ConfigError>("--conditional: {} has no labels; leave it out, or give --data a folder of IDX files with labels",
@@ -98,6 +135,24 @@ RealData load_pictures(const Config& config, DType real) {
 }
 
 }  // namespace
+
+Mixture mixture_of(const std::string& name) {
+  if (name == "pattern1010") return pattern1010();
+  if (name == "normal1d") return normal1d();
+  if (name == "gaussians4") return gaussians4();
+  if (name == "ring8") return ring8();
+  if (name == "grid25") return grid25();
+  fail<ConfigError>("--distribution: there is no '{}'", name);
+}
+
+ImageDataset load_config_images(const Config& config, Split split) {
+  const int side = static_cast<int>(config.integer("image-size"));
+  const int64_t channels = config.integer("channels"), stack = stack_of(config);
+  if (channels % stack != 0) {
+    fail<ConfigError>("--stack: {} images do not fill {} channels; give --channels {}", stack, channels, stack);
+  }
+  return load_images(config.text("data"), split, side, side, static_cast<int>(channels / stack));
+}
 
 RealData load_real_data(const Config& config, DType real) {
   return config.has("distribution") ? load_points(config, real) : load_pictures(config, real);

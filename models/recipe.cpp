@@ -1,6 +1,7 @@
 #include "models/recipe.h"
 
 #include "kernels/common/errors.h"
+#include "models/classifier.h"
 #include "models/dcgan.h"
 #include "models/energy.h"
 #include "models/method_options.h"
@@ -63,8 +64,13 @@ std::vector<Option> common_options(int64_t classes) {
   return with(common_options(), method_options(classes));
 }
 
+Option holdout(int64_t images) {
+  return integer_option("holdout", images, 0, 1e9, "last images of the training set that are left out of training");
+}
+
 std::vector<Option> image_options() {
-  return {{.name = "data",
+  return {holdout(0),
+          {.name = "data",
            .value = "datasets/mnist",
            .help = "folder of IDX files or of PNG and JPEG pictures",
            .may_change_on_resume = true},
@@ -81,6 +87,24 @@ std::vector<Option> d_options(double dropout, bool norm) {
     options.push_back(choice_option("d-norm", "batch", {"batch", "layer", "none"},
                                     "D's normalisation; a gradient penalty "
                                     "needs layer or none"));
+  }
+  return options;
+}
+
+/// A classifier has no second network: of the common options it takes those that are about one.
+std::vector<Option> classifier_options() {
+  std::vector<Option> options;
+  for (const Option& o : common_options()) {
+    for (const char* name : {"seed", "steps", "batch", "optimizer", "beta1", "beta2", "epsilon", "momentum", "rho", "precision",
+                             "device", "providers", "threads", "log-every", "checkpoint-every", "keep"}) {
+      if (o.name == name) options.push_back(o);
+    }
+  }
+  options.push_back(real_option("c-lr", 1e-3, 0, 100, "learning rate at the beginning; it falls to 0 in a straight line"));
+  options.push_back(holdout(10000));
+  options.push_back(integer_option("shifts", 1, 0, 1, "1: every image also moved by one pixel up, down, left and right"));
+  for (const Option& o : image_options()) {
+    if (o.name == "data" || o.name == "image-size" || o.name == "channels") options.push_back(o);
   }
   return options;
 }
@@ -275,6 +299,11 @@ std::vector<Recipe> make_recipes() {
   r.push_back(mixture_recipe("grid25", "25 narrow normal distributions on a grid", 0, 25));
   r.push_back(pacgan_recipe("ring8", "ring8 by PacGAN's protocol: larger networks, 400,000 steps", 8));
   r.push_back(pacgan_recipe("grid25", "grid25 by PacGAN's protocol", 25));
+  r.push_back(
+      {kClassifierRecipe, "no GAN: the classifier with which forger eval looks at digits", SampleKind::images,
+       config(kClassifierRecipe, classifier_options(),
+              {{"steps", "8000"}, {"batch", "128"}, {"beta1", "0.9"}, {"log-every", "200"}, {"checkpoint-every", "2000"}}),
+       nullptr, classifier_logits});
   return r;
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 using emulated::Arithmetic;
 using emulated::GemmPlan;
+using emulated::TileKind;
 using emulation::ThreadOrder;
 using Floats = std::vector<float>;
 
@@ -36,13 +37,13 @@ Floats integers(int64_t size, unsigned seed) {
 template <class F>
 void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats& expected, F f) {
   for (const Arithmetic arithmetic : kAll) {
-    for (const bool large : {false, true}) {
-      if (large && !vectors) continue;
+    for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
+      if (tile != TileKind::small && !vectors) continue;
       for (const int splits : {1, 3}) {
-        const GemmPlan plan{.large = large, .vectors = vectors, .splits = splits};
+        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits};
         Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
         CAPTURE(static_cast<int>(arithmetic));
-        CAPTURE(large);
+        CAPTURE(static_cast<int>(tile));
         CAPTURE(splits);
         CHECK(f(arithmetic, plan, workspace.data(), nullptr) == expected);
       }

@@ -15,7 +15,7 @@ GemmSize matrix(int64_t m, int64_t n, int64_t k) {
 }
 
 int64_t blocks(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan) {
-  const TileSize tile = tile_size(arithmetic, plan.large);
+  const TileSize tile = tile_size(arithmetic, plan.tile);
   return (size.m + tile.m - 1) / tile.m * ((size.n + tile.n - 1) / tile.n) * size.phases * plan.splits;
 }
 
@@ -34,7 +34,7 @@ TEST_CASE("gemm plan: within its limits, for any size and any GPU") {
               CAPTURE(k);
               CHECK(plan == plan_gemm(matrix(m, n, k), arithmetic, vectors, sms));
               CHECK(plan.vectors == vectors);
-              CHECK((vectors || !plan.large));
+              CHECK((vectors || plan.tile == TileKind::small));
               CHECK(plan.splits >= 1);
               CHECK(plan.splits <= kMaxSplits);
               CHECK(plan.splits <= std::max<int64_t>(1, (k + kTileK - 1) / kTileK));  // no split without work
@@ -59,8 +59,19 @@ TEST_CASE("gemm plan: a long reduction into a small output is split until the GP
 TEST_CASE("gemm plan: a product that fills the GPU gets the large tile and no splits") {
   for (const Arithmetic arithmetic : kAll) {
     const GemmPlan plan = plan_gemm(matrix(1 << 20, 128, 2048), arithmetic, true, 132);
-    CHECK(plan.large);
+    CHECK((plan.tile == TileKind::large));
     CHECK(plan.splits == 1);
+  }
+}
+
+TEST_CASE("gemm plan: 64 output channels do not get a tile of 128") {
+  for (const Arithmetic arithmetic : kAll) {
+    GemmSize forward = matrix(1 << 20, 64, 2048), filter_grad = matrix(64, 2048, 1 << 20);
+    forward.between = TileKind::tall;
+    filter_grad.between = TileKind::wide;
+    CHECK(tile_size(arithmetic, plan_gemm(forward, arithmetic, true, 132).tile).n == 64);
+    CHECK(tile_size(arithmetic, plan_gemm(filter_grad, arithmetic, true, 132).tile).m == 64);
+    CHECK((plan_gemm(filter_grad, arithmetic, true, 132).tile == TileKind::wide));
   }
 }
 

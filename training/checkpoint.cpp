@@ -56,13 +56,14 @@ Config read_config(const SafetensorsFile& file) {
   }
 }
 
-}  // namespace
-
-void save_checkpoint(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc) {
+/// Writes the variables that `keep` says yes to.
+template <class Keep>
+void save_variables(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc, Keep keep) {
   std::vector<std::vector<std::byte>> contents;
   contents.reserve(variables.entries().size());
   std::vector<StoredTensor> tensors;
   for (const auto& [name, entry] : variables.entries()) {
+    if (!keep(name)) continue;
     contents.push_back(variables.read(name));
     const auto& bytes = contents.back();
     tensors.push_back(
@@ -73,8 +74,21 @@ void save_checkpoint(const std::string& path, const VariableStore& variables, co
       {{"format", "forger-1"}, {"forger.config", config.to_json()}, {"forger.data_crc32", std::to_string(data_crc)}});
 }
 
-Checkpoint load_checkpoint(const std::string& path) {
-  const SafetensorsFile file = read_safetensors(path, Checksum::required);
+}  // namespace
+
+void save_checkpoint(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc) {
+  save_variables(path, variables, config, data_crc, [](const std::string&) { return true; });
+}
+
+void save_weights(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc) {
+  const std::string optimizer = "/" + config.text("optimizer") + "/";
+  save_variables(path, variables, config, data_crc,
+                 [&](const std::string& name) { return name.find(optimizer) == std::string::npos; });
+}
+
+namespace {
+
+Checkpoint checkpoint_of(const SafetensorsFile& file, const std::string& path) {
   Checkpoint checkpoint{path, read_config(file), 0, 0, {}};
   const std::string& crc = metadata(file, "forger.data_crc32");
   const auto parsed = std::from_chars(crc.data(), crc.data() + crc.size(), checkpoint.data_crc);
@@ -89,6 +103,16 @@ Checkpoint load_checkpoint(const std::string& path) {
   if (step.size() != 1 || step[0] < 0) fail<DataError>("{}: its step is not a count", path);
   checkpoint.step = step[0];
   return checkpoint;
+}
+
+}  // namespace
+
+Checkpoint load_checkpoint(const std::string& path) {
+  return checkpoint_of(read_safetensors(path, Checksum::required), path);
+}
+
+Checkpoint parse_checkpoint(std::vector<uint8_t> bytes, const std::string& name) {
+  return checkpoint_of(parse_safetensors(std::move(bytes), name, Checksum::required), name);
 }
 
 void Checkpoint::restore(VariableStore& variables) const {

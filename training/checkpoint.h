@@ -10,6 +10,9 @@ namespace forger {
 /// time or the place, so equal runs give equal bytes.
 void save_checkpoint(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc);
 
+/// The same without what only training needs: no optimizer's state.
+void save_weights(const std::string& path, const VariableStore& variables, const Config& config, uint32_t data_crc);
+
 struct Checkpoint {
   std::string path;
   Config config;
@@ -23,6 +26,8 @@ struct Checkpoint {
 
 /// Reads and checks one file. Throws DataError (damaged, not a checkpoint) or ConfigError (unknown recipe).
 Checkpoint load_checkpoint(const std::string& path);
+/// The same from memory; `name` begins the messages of errors.
+Checkpoint parse_checkpoint(std::vector<uint8_t> bytes, const std::string& name);
 
 /// RUN on the command line: a checkpoint file, or a run directory, of which the newest whole checkpoint is taken.
 /// `note` receives a line for every damaged checkpoint that was passed over.

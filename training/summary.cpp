@@ -36,6 +36,7 @@ std::string table(const std::string& title, const NetworkSummary& s) {
 
 std::string summary_table(const Recipe& recipe, const Config& config, const Shape& sample) {
   const auto [g, d] = summarize(recipe, config, sample);
+  if (recipe.is_classifier()) return table("Classifier", d);
   return table("Generator", g) + "\n" + table("Discriminator", d);
 }
 

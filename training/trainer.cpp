@@ -9,6 +9,7 @@
 
 #include "datasets/files.h"
 #include "models/losses.h"
+#include "training/classifier_trainer.h"
 #include "training/interrupt.h"
 #include "training/pictures.h"
 #include "training/summary.h"
@@ -240,7 +241,7 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   if (config_.integer("threads") == 0) config_.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
   omp_set_num_threads(static_cast<int>(config_.integer("threads")));
   data_ = load_real_data(config_);
-  if (recipe_.kind == SampleKind::images) {
+  if (config_.has("grid")) {
     const Grid grid = parse_grid(config_.text("grid"), "--grid");
     check_grid("--grid", data_.sample_shape()[0], data_.sample_shape()[1], grid.rows, grid.columns);
   }
@@ -250,6 +251,7 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
                                        variables_, seed);
   session_->bind("data", data_.bytes.data());
   if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
+  if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
   variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
   if (!resume) return;
   if (resume->data_crc != data_crc_) {
@@ -262,6 +264,7 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
 }
 
 bool train(TrainingRun& run, const RunDirectory& directory) {
+  if (run.recipe().is_classifier()) return train_classifier(run, directory);
   return Trainer(run, directory).train();
 }
 

@@ -13,8 +13,13 @@ constexpr int kEnd = std::numeric_limits<int>::max();
 
 class Planner {
  public:
-  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes, size_t alignment)
-      : graph_(graph), workspace_bytes_(workspace_bytes), alignment_(alignment), last_use_(count(), -1), target_(count(), -1) {
+  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes, int slack, size_t alignment)
+      : graph_(graph),
+        workspace_bytes_(workspace_bytes),
+        slack_(slack),
+        alignment_(alignment),
+        last_use_(count(), -1),
+        target_(count(), -1) {
     plan_.values.resize(count());
     plan_.in_place.assign(count(), false);
     plan_.workspace_block.assign(graph.nodes().size(), -1);
@@ -171,13 +176,16 @@ class Planner {
       }
       plan_.final_copies.push_back({v.updated, i});
     }
-    const Packing packing = pack(plan_.blocks, alignment_);
+    std::vector<BlockRequest> requests = plan_.blocks;
+    for (BlockRequest& r : requests) r.last += std::min(slack_, kEnd - r.last);
+    const Packing packing = pack(requests, alignment_);
     plan_.block_offsets = packing.offsets;
     plan_.arena_bytes = packing.bytes;
   }
 
   const Graph& graph_;
   const std::vector<size_t>& workspace_bytes_;
+  int slack_;
   size_t alignment_;
   MemoryPlan plan_;
   std::vector<int> last_use_;    // by value: last node that reads it
@@ -189,8 +197,8 @@ class Planner {
 
 }  // namespace
 
-MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes, size_t alignment) {
-  return Planner(graph, workspace_bytes, alignment).run();
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes, int slack, size_t alignment) {
+  return Planner(graph, workspace_bytes, slack, alignment).run();
 }
 
 }  // namespace forger

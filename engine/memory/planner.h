@@ -48,6 +48,9 @@ struct MemoryPlan {
 /// A value may take over an input's memory if the op allows it, sizes match and nothing reads the input later. The
 /// memory of a variable is taken over only on the way to that variable's own update; so weights and moments are
 /// updated in place, unless something still reads the old ones.
-MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes, size_t alignment = 64);
+///
+/// `slack`: for so many nodes after its last use a block's memory is left alone. Nodes that share no memory can run side by
+/// side; a tight plan would chain them (see engine/runtime/dependencies.h).
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes, int slack = 0, size_t alignment = 64);
 
 }  // namespace forger

@@ -15,6 +15,7 @@ std::span<const OpSpec> shape_specs();
 std::span<const OpSpec> matmul_specs();
 std::span<const OpSpec> conv2d_specs();
 std::span<const OpSpec> batch_norm_specs();
+std::span<const OpSpec> pool_specs();
 std::span<const OpSpec> random_specs();
 std::span<const OpSpec> loss_specs();
 std::span<const OpSpec> optimizer_specs();

@@ -39,7 +39,8 @@ struct IndexDraw {
 };
 Value random_indices(Value seed, Value step, const IndexDraw& draw);
 
-/// Rows of `table` at `indices` (i32 [N]): [M, ...] -> [N, ...]. A u8 table becomes real, x / 127.5 - 1.
+/// Rows of `table` at `indices` (i32 [N]): [M, ...] -> [N, ...]. A u8 table becomes real, x / 127.5 - 1; an i32
+/// table (labels) stays i32.
 Value gather(Value table, Value indices);
 Value increment(Value counter);  // i64 + 1
 
@@ -66,6 +67,12 @@ Value conv2d_transpose(Value x, Value w, int64_t stride, int64_t height = 0, int
 Value conv2d(Value x, Value w, const Conv2dShape& shape);
 Value conv2d_input_grad(Value dy, Value w, const Conv2dShape& shape);   // [N,P,Q,K], [K,R,S,C] -> [N,H,W,C]
 Value conv2d_filter_grad(Value x, Value dy, const Conv2dShape& shape);  // -> [K,R,S,C]
+
+// --- pooling: windows of window x window that do not overlap; ShapeError unless they divide H and W ---
+/// The largest element of every window: [N,H,W,C] -> [N,H/window,W/window,C]. Of equal ones the first gets the gradient.
+Value max_pool(Value x, int64_t window);
+Value max_pool_pick(Value x, Value v, int64_t window);      // v where x is largest in its window; x, v [N,H,W,C]
+Value max_pool_scatter(Value x, Value dy, int64_t window);  // dy there, 0 elsewhere: -> [N,H,W,C]
 
 // --- normalisation and regularisation ---
 struct BatchNorm {

@@ -16,11 +16,11 @@ std::vector<TensorType> infer_gather(const InferContext& c) {
   const TensorType &table = c.inputs[0], &indices = c.inputs[1];
   c.require(!table.shape.empty() && indices.dtype == DType::i32 && indices.shape.size() == 1,
             "gather takes a table and i32 [N] row numbers, got {} and {}", to_string(table), to_string(indices));
-  c.require(table.dtype == DType::u8 || table.dtype == c.real, "gather's table is {}, expected u8 or {}", to_string(table),
-            name_of(c.real));
+  c.require(table.dtype == DType::u8 || table.dtype == DType::i32 || table.dtype == c.real,
+            "gather's table is {}, expected u8, i32 or {}", to_string(table), name_of(c.real));
   Shape shape = table.shape;
   shape[0] = indices.shape[0];
-  return {{c.real, shape}};
+  return {{table.dtype == DType::i32 ? DType::i32 : c.real, shape}};
 }
 
 std::vector<TensorType> infer_increment(const InferContext& c) {

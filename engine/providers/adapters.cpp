@@ -14,6 +14,11 @@ Rows rows_of(const TensorType& type) {
   return {type.size() / channels, channels};
 }
 
+PoolShape pool_shape_of(const NodeView& v) {
+  const Shape& x = v.input(0).shape;
+  return {x[0], x[1], x[2], x[3], v.attributes().integer("window")};
+}
+
 ElementwiseTape tape_of(const NodeView& v) {
   const ScalarOp* op = scalar_op_of(*v.node().op);
   if (!op) return v.attributes().get<ElementwiseTape>("tape");

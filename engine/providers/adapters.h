@@ -6,6 +6,7 @@
 
 #include "engine/providers/provider.h"
 #include "kernels/common/elementwise.h"
+#include "kernels/common/pool_shape.h"
 #include "kernels/reference/random.h"
 
 namespace forger {
@@ -21,6 +22,9 @@ struct Rows {
   int64_t rows, channels;
 };
 Rows rows_of(const TensorType& type);
+
+/// Of a pooling node, whose first input is what the windows lie on.
+PoolShape pool_shape_of(const NodeView& node);
 
 /// A scalar op is a tape of one instruction; fused_elementwise brings its own.
 ElementwiseTape tape_of(const NodeView& node);

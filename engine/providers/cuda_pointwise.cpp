@@ -6,6 +6,7 @@
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/fill.h"
 #include "kernels/cuda/gather.h"
+#include "kernels/cuda/max_pool.h"
 #include "kernels/cuda/reduce_sum.h"
 #include "kernels/cuda/strided_copy.h"
 
@@ -48,10 +49,22 @@ PreparedKernel prepare_fill(const NodeView& v) {
 
 PreparedKernel prepare_gather(const NodeView& v) {
   const int64_t count = v.output(0).shape[0], row = v.output(0).size() / count;
-  const bool bytes = v.input(0).dtype == DType::u8;
+  const bool bytes = v.input(0).dtype == DType::u8;  // an i32 table's rows are only copied, as floats are
   return {[=](const KernelArgs& a) {
     if (bytes) return gather(a.in<uint8_t>(0), a.in<int32_t>(1), count, row, a.out<float>(0), a.stream);
     gather(a.in<float>(0), a.in<int32_t>(1), count, row, a.out<float>(0), a.stream);
+  }};
+}
+
+PreparedKernel prepare_max_pool_pick(const NodeView& v) {
+  return {[s = pool_shape_of(v)](const KernelArgs& a) {
+    max_pool_pick(s, a.in<float>(0), a.in<float>(1), a.out<float>(0), a.stream);
+  }};
+}
+
+PreparedKernel prepare_max_pool_scatter(const NodeView& v) {
+  return {[s = pool_shape_of(v)](const KernelArgs& a) {
+    max_pool_scatter(s, a.in<float>(0), a.in<float>(1), a.out<float>(0), a.stream);
   }};
 }
 
@@ -121,6 +134,8 @@ std::vector<Kernel> pointwise_kernels() {
       {"fill", "fill_cuda", needs_f32, prepare_fill},
       {"fused_elementwise", "fused_elementwise_cuda", declines_elementwise, prepare_elementwise},
       {"gather", "gather_cuda", needs_f32, prepare_gather},
+      {"max_pool_pick", "max_pool_pick_cuda", needs_f32, prepare_max_pool_pick},
+      {"max_pool_scatter", "max_pool_scatter_cuda", needs_f32, prepare_max_pool_scatter},
       {"pad", "pad_cuda", declines_strided_copy, prepare_strided_copy},
       {"reduce_sum", "reduce_sum_cuda", declines_reduce_sum, prepare_reduce_sum},
       {"reshape", "reshape_cuda", always, prepare_reshape},

@@ -8,6 +8,7 @@
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gather.h"
 #include "kernels/simd/loss.h"
+#include "kernels/simd/max_pool.h"
 #include "kernels/simd/optimizers.h"
 #include "kernels/simd/random.h"
 #include "kernels/simd/reduce.h"
@@ -157,9 +158,21 @@ PreparedKernel dropout(const NodeView& v) {
 PreparedKernel gather(const NodeView& v) {
   const int64_t count = v.output(0).shape[0], row = v.output(0).size() / count, rows = v.input(0).shape[0];
   const bool bytes = v.input(0).dtype == DType::u8;
+  // Labels (i32) are rows of four-byte elements that are only copied, as floats are.
   return {[=](const KernelArgs& a) {
     if (bytes) return simd::gather_u8(a.in<uint8_t>(0), rows, a.in<int32_t>(1), count, row, a.out<float>(0));
     simd::gather_f32(a.in<float>(0), rows, a.in<int32_t>(1), count, row, a.out<float>(0));
+  }};
+}
+
+PreparedKernel max_pool_pick(const NodeView& v) {
+  return {
+      [s = pool_shape_of(v)](const KernelArgs& a) { simd::max_pool_pick(s, a.in<float>(0), a.in<float>(1), a.out<float>(0)); }};
+}
+
+PreparedKernel max_pool_scatter(const NodeView& v) {
+  return {[s = pool_shape_of(v)](const KernelArgs& a) {
+    simd::max_pool_scatter(s, a.in<float>(0), a.in<float>(1), a.out<float>(0));
   }};
 }
 
@@ -257,6 +270,8 @@ std::vector<Kernel> simd_kernels() {
       {"dropout", "dropout_simd", needs_f32, dropout},
       {"fused_elementwise", "fused_elementwise_simd", declines_elementwise, elementwise},
       {"gather", "gather_simd", needs_f32, gather},
+      {"max_pool_pick", "max_pool_pick_simd", needs_f32, max_pool_pick},
+      {"max_pool_scatter", "max_pool_scatter_simd", needs_f32, max_pool_scatter},
       {"random_normal", "random_normal_simd", needs_f32, random_normal},
       {"random_uniform", "random_uniform_simd", needs_f32, random_uniform},
       {"reduce_sum", "reduce_sum_simd", declines_reduce_sum, reduce_sum},

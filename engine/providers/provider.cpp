@@ -18,9 +18,9 @@ Precision parse_precision(const std::string& name) {
 
 std::span<const Provider* const> all_providers() {
   static const Provider* const providers[] = {
-    &onednn_provider(), &reference_provider(), &emulated::provider(), &cuda::provider(),
+      &onednn_provider(),  &reference_provider(), &emulated::provider(), &cuda::provider(),
 #ifdef FORGER_HAVE_VENDOR
-    &vendor::provider(),
+      &vendor::provider(),
 #endif
   };
   return providers;

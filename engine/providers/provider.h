@@ -28,6 +28,7 @@ Precision parse_precision(const std::string& name);
 struct Target {
   Precision precision = Precision::fp32;
   int multiprocessors = 132;  // of the GPU; an H200's where none is present
+  int memory_slack = 0;       // of the memory plan: launches run side by side only if they share no memory
 };
 
 /// A node with its types, as kernels see it.

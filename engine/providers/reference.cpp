@@ -5,6 +5,7 @@
 #include "kernels/reference/linear.h"
 #include "kernels/reference/loss.h"
 #include "kernels/reference/optimizer.h"
+#include "kernels/reference/pool.h"
 #include "kernels/reference/random.h"
 #include "kernels/reference/shape.h"
 
@@ -33,6 +34,9 @@ PreparedKernel fill(const NodeView& v) {
 
 PreparedKernel gather(const NodeView& v) {
   const int64_t count = v.output(0).shape[0], row = v.output(0).size() / count;
+  if (v.input(0).dtype == DType::i32) {
+    return {[=](const KernelArgs& a) { reference::gather(count, row, a.in<int32_t>(0), a.in<int32_t>(1), a.out<int32_t>(0)); }};
+  }
   return for_real(v, [=, bytes = v.input(0).dtype == DType::u8](auto t) {
     using T = decltype(t);
     return [=](const KernelArgs& a) {
@@ -106,6 +110,20 @@ PreparedKernel pad(const NodeView& v) {
       std::fill_n(a.out<T>(0), reference::product(to), T(0));
       reference::copy_into(shape, a.in<T>(0), to, before, a.out<T>(0));
     };
+  });
+}
+
+PreparedKernel max_pool_pick(const NodeView& v) {
+  return for_real(v, [s = pool_shape_of(v)](auto t) {
+    using T = decltype(t);
+    return [=](const KernelArgs& a) { reference::max_pool_pick(s, a.in<T>(0), a.in<T>(1), a.out<T>(0)); };
+  });
+}
+
+PreparedKernel max_pool_scatter(const NodeView& v) {
+  return for_real(v, [s = pool_shape_of(v)](auto t) {
+    using T = decltype(t);
+    return [=](const KernelArgs& a) { reference::max_pool_scatter(s, a.in<T>(0), a.in<T>(1), a.out<T>(0)); };
   });
 }
 
@@ -315,6 +333,8 @@ std::vector<Kernel> make_table() {
       {"gather", "gather_reference", always, gather},
       {"increment", "increment_reference", always, increment},
       {"matmul", "matmul_reference", always, matmul},
+      {"max_pool_pick", "max_pool_pick_reference", always, max_pool_pick},
+      {"max_pool_scatter", "max_pool_scatter_reference", always, max_pool_scatter},
       {"pad", "pad_reference", always, pad},
       {"random_indices", "random_indices_reference", always, random_indices},
       {"random_normal", "random_normal_reference", always, random_normal},

@@ -117,11 +117,21 @@ class CudaDevice : public Device {
   void synchronize() override { FORGER_CUDA_CHECK(cudaStreamSynchronize(stream_)); }
   bool is_asynchronous() const override { return true; }
 
-  std::unique_ptr<Recording> record(const std::function<void()>& work) override {
+  std::unique_ptr<Recording> record(std::span<const Work> pieces) override {
     cudaGraph_t graph = nullptr;
     FORGER_CUDA_CHECK(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal));
     try {
-      work();
+      std::vector<std::vector<cudaGraphNode_t>> ends;  // of each piece: the nodes after which it is done
+      for (const Work& piece : pieces) {
+        std::vector<cudaGraphNode_t> begin;
+        for (int i : piece.after) {
+          const auto& nodes = ends[static_cast<size_t>(i)];
+          begin.insert(begin.end(), nodes.begin(), nodes.end());
+        }
+        set_dependencies(begin);
+        piece.queue();
+        ends.push_back(dependencies());
+      }
     } catch (...) {
       cudaStreamEndCapture(stream_, &graph);
       cudaGraphDestroy(graph);
@@ -133,6 +143,27 @@ class CudaDevice : public Device {
   std::unique_ptr<Timer> make_timer() override { return std::make_unique<CudaTimer>(stream_); }
 
  private:
+  /// What the next captured node waits for. One stream makes any graph that way, without events.
+  void set_dependencies(std::vector<cudaGraphNode_t>& nodes) {
+#if CUDART_VERSION >= 13000
+    FORGER_CUDA_CHECK(
+        cudaStreamUpdateCaptureDependencies(stream_, nodes.data(), nullptr, nodes.size(), cudaStreamSetCaptureDependencies));
+#else
+    FORGER_CUDA_CHECK(cudaStreamUpdateCaptureDependencies(stream_, nodes.data(), nodes.size(), cudaStreamSetCaptureDependencies));
+#endif
+  }
+  std::vector<cudaGraphNode_t> dependencies() const {
+    cudaStreamCaptureStatus status{};
+    const cudaGraphNode_t* nodes = nullptr;
+    size_t count = 0;
+#if CUDART_VERSION >= 13000
+    FORGER_CUDA_CHECK(cudaStreamGetCaptureInfo(stream_, &status, nullptr, nullptr, &nodes, nullptr, &count));
+#else
+    FORGER_CUDA_CHECK(cudaStreamGetCaptureInfo_v2(stream_, &status, nullptr, nullptr, &nodes, &count));
+#endif
+    return {nodes, nodes + count};
+  }
+
   int index_;
   cudaStream_t stream_ = nullptr;
   std::unordered_map<void*, size_t> sizes_;

@@ -64,7 +64,7 @@ class HostTimer : public Timer {
 
 }  // namespace
 
-std::unique_ptr<Recording> Device::record(const std::function<void()>&) {
+std::unique_ptr<Recording> Device::record(std::span<const Work>) {
   return nullptr;
 }
 

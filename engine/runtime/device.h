@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "kernels/cuda/stream.h"
 
@@ -17,6 +19,12 @@ class Recording {
   virtual ~Recording() = default;
   /// Queues all of it.
   virtual void replay() = 0;
+};
+
+/// One piece of work to be recorded: `queue` queues it; it begins when the pieces `after` (earlier ones, by index) have ended.
+struct Work {
+  std::function<void()> queue;
+  std::vector<int> after;
 };
 
 /// Measures on the device itself where it has a clock of its own.
@@ -49,8 +57,8 @@ class Device {
   virtual void synchronize() {}
   /// Queued work runs beside the host, so it pays to queue much before looking at results.
   virtual bool is_asynchronous() const { return false; }
-  /// What `work` queues, to be replayed; null where the device has no such thing.
-  virtual std::unique_ptr<Recording> record(const std::function<void()>& work);
+  /// What the pieces queue, to be replayed in any order that keeps `after`; null where the device has no such thing.
+  virtual std::unique_ptr<Recording> record(std::span<const Work> pieces);
   virtual std::unique_ptr<Timer> make_timer();
   /// Most bytes that were allocated at one time.
   size_t peak_bytes() const { return peak_bytes_; }

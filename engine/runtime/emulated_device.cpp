@@ -3,22 +3,47 @@
 #include <cstring>
 #include <map>
 
+#include "kernels/common/philox.h"
 #include "kernels/emulation/grid.h"
 
 namespace forger {
 namespace {
 
-using Work = std::vector<std::function<void()>>;
+using Launches = std::vector<std::function<void()>>;
 
+/// Pieces in the order in which they were recorded, or shuffled as far as they do not wait for each other.
 class RecordedWork : public Recording {
  public:
-  explicit RecordedWork(Work work) : work_(std::move(work)) {}
+  struct Piece {
+    Launches launches;
+    std::vector<int> after;
+  };
+  RecordedWork(std::vector<Piece> pieces, uint64_t shuffle) : pieces_(std::move(pieces)), shuffle_(shuffle) {}
+
   void replay() override {
-    for (const auto& launch : work_) launch();
+    std::vector<size_t> waits_for(pieces_.size()), ready;
+    std::vector<std::vector<size_t>> followers(pieces_.size());
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      waits_for[i] = pieces_[i].after.size();
+      for (int j : pieces_[i].after) followers[static_cast<size_t>(j)].push_back(i);
+      if (waits_for[i] == 0) ready.push_back(i);
+    }
+    for (uint32_t draw = 0; !ready.empty(); ++draw) {
+      const size_t chosen =
+          shuffle_ ? philox_below(philox_block(shuffle_, 0, replays_, draw).v[0], static_cast<uint32_t>(ready.size())) : 0;
+      const size_t i = ready[chosen];
+      ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(chosen));
+      for (const auto& launch : pieces_[i].launches) launch();
+      for (size_t j : followers[i]) {
+        if (--waits_for[j] == 0) ready.push_back(j);
+      }
+    }
+    ++replays_;
   }
 
  private:
-  Work work_;
+  std::vector<Piece> pieces_;
+  uint64_t shuffle_, replays_ = 0;
 };
 
 class EmulatedDevice : public Device {
@@ -52,17 +77,20 @@ class EmulatedDevice : public Device {
   }
   Stream stream() const override { return reinterpret_cast<Stream>(const_cast<emulation::Options*>(&options_)); }
   bool is_asynchronous() const override { return true; }
-  std::unique_ptr<Recording> record(const std::function<void()>& work) override {
-    Work list;
-    options_.recording = &list;
+  std::unique_ptr<Recording> record(std::span<const Work> pieces) override {
+    std::vector<RecordedWork::Piece> recorded;
     try {
-      work();
+      for (const Work& piece : pieces) {
+        recorded.push_back({{}, piece.after});
+        options_.recording = &recorded.back().launches;
+        piece.queue();
+      }
     } catch (...) {
       options_.recording = nullptr;
       throw;
     }
     options_.recording = nullptr;
-    return std::make_unique<RecordedWork>(std::move(list));
+    return std::make_unique<RecordedWork>(std::move(recorded), options_.seed);
   }
 
  private:

@@ -6,7 +6,7 @@
 
 namespace forger {
 
-/// `shuffle`: seed of the order in which a block's threads run; 0 runs them forward.
+/// `shuffle`: seed of the order in which a block's threads run, and recorded work that may run side by side; 0: as written.
 std::shared_ptr<Device> open_emulated_device(uint64_t shuffle = 0);
 
 }  // namespace forger

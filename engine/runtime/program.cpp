@@ -2,6 +2,7 @@
 
 #include "engine/ops/op_spec.h"
 #include "engine/passes/passes.h"
+#include "engine/runtime/dependencies.h"
 
 namespace forger {
 
@@ -20,7 +21,7 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
     workspace[static_cast<size_t>(node.id)] = launch.kernel.workspace_bytes;
     program.launches.push_back(std::move(launch));
   }
-  program.memory = plan_memory(program.graph, workspace);
+  program.memory = plan_memory(program.graph, workspace, target.memory_slack);
   return program;
 }
 
@@ -78,6 +79,17 @@ std::string explain(const Program& p) {
       static_cast<double>(p.memory.bytes_without_reuse) / static_cast<double>(std::max<size_t>(p.memory.arena_bytes, 1)));
   text += fmt::format("variables   {} ({}), {} updates copied, the others in place\n", mib(p.memory.variable_bytes),
                       p.graph.variables().size(), p.memory.final_copies.size());
+  const auto waits_for = launch_dependencies(p);
+  const auto path = critical_path(waits_for);
+  Cost on_path;
+  for (int i : path) {
+    const Cost cost = cost_of(p.graph, p.graph.node(p.launches[static_cast<size_t>(i)].node));
+    on_path.flops += cost.flops;
+    on_path.bytes += cost.bytes;
+  }
+  text += fmt::format(
+      "critical    {} of {} launches wait for each other one by one, {:.3f} GFLOP of the work; others run beside them on a GPU\n",
+      path.size(), p.launches.size(), static_cast<double>(on_path.flops) * 1e-9);
   return text;
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/ops/op_spec.h"
+#include "engine/runtime/dependencies.h"
 
 namespace forger {
 
@@ -125,6 +126,33 @@ void Session::run_step_checked() {
   copy_updates();
 }
 
+/// A step's launches wait only for those whose results they need or whose memory they take over; a step, for the whole
+/// step before it.
+std::unique_ptr<Recording> Session::record_steps(int64_t count) {
+  const auto waits_for = launch_dependencies(program_);
+  std::vector<Work> pieces;
+  for (int64_t s = 0; s < count; ++s) {
+    const int first = static_cast<int>(pieces.size());
+    std::vector<bool> is_last(waits_for.size(), true);
+    for (size_t i = 0; i < waits_for.size(); ++i) {
+      Work piece{[this, i] { run_one(i); }, {}};
+      for (int j : waits_for[i]) {
+        piece.after.push_back(first + j);
+        is_last[static_cast<size_t>(j)] = false;
+      }
+      if (waits_for[i].empty() && first > 0) piece.after.push_back(first - 1);
+      pieces.push_back(std::move(piece));
+    }
+    // The end of a step: updates that could not be made in place, once everything else is done.
+    Work end{[this] { copy_updates(); }, {}};
+    for (size_t i = 0; i < is_last.size(); ++i) {
+      if (is_last[i]) end.after.push_back(first + static_cast<int>(i));
+    }
+    pieces.push_back(std::move(end));
+  }
+  return device().record(pieces);
+}
+
 void Session::run(int64_t steps) {
   if (pointers_.empty()) resolve();
   if (!device().is_asynchronous()) {
@@ -136,17 +164,12 @@ void Session::run(int64_t steps) {
     checked_ = true;
     --steps;
   }
-  const auto record = [this](int64_t count) {
-    return device().record([this, count] {
-      for (int64_t i = 0; i < count; ++i) run_step();
-    });
-  };
   for (; steps >= kStepsPerReplay; steps -= kStepsPerReplay) {
-    if (!many_steps_) many_steps_ = record(kStepsPerReplay);
+    if (!many_steps_) many_steps_ = record_steps(kStepsPerReplay);
     many_steps_->replay();
   }
   for (; steps > 0; --steps) {
-    if (!one_step_) one_step_ = record(1);
+    if (!one_step_) one_step_ = record_steps(1);
     one_step_->replay();
   }
 }

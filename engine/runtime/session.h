@@ -58,6 +58,7 @@ class Session {
   void run_one(size_t launch);
   void run_step();
   void run_step_checked();
+  std::unique_ptr<Recording> record_steps(int64_t count);
   void copy_updates();
   ValueId output_id(const std::string& name) const;
   std::vector<std::byte> contents(ValueId id) const;

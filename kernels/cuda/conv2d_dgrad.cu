@@ -68,7 +68,8 @@ GemmSize conv2d_input_grad_size(const Conv2dShape& s) {
           .n = s.C,
           .k = ceil_div(s.R, s.stride_h) * ceil_div(s.S, s.stride_w) * s.K,
           .phases = s.stride_h * s.stride_w,
-          .outputs = s.input_size()};
+          .outputs = s.input_size(),
+          .between = TileKind::tall};
 }
 
 bool conv2d_input_grad_vectors(const Conv2dShape& s) {
@@ -78,7 +79,7 @@ bool conv2d_input_grad_vectors(const Conv2dShape& s) {
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
                        const float* bias, float* dx, float* workspace, Stream stream) {
   const GemmSize size = conv2d_input_grad_size(s);
-  with_engine(arithmetic, plan, [&]<class Engine, int kVec>() {
+  with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     const Conv2dInputGradProblem<kVec> problem{
         .m = 0,

@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 }  // namespace
 
 GemmSize conv2d_size(const Conv2dShape& s) {
-  return {.m = s.N * s.P * s.Q, .n = s.K, .k = s.R * s.S * s.C, .outputs = s.output_size()};
+  return {.m = s.N * s.P * s.Q, .n = s.K, .k = s.R * s.S * s.C, .outputs = s.output_size(), .between = TileKind::tall};
 }
 
 bool conv2d_vectors(const Conv2dShape& s) {
@@ -50,7 +50,7 @@ bool conv2d_vectors(const Conv2dShape& s) {
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
             float* y, float* workspace, Stream stream) {
   const GemmSize size = conv2d_size(s);
-  with_engine(arithmetic, plan, [&]<class Engine, int kVec>() {
+  with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     const Conv2dProblem<kVec> problem{
         .m = i(size.m),

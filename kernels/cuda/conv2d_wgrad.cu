@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 }  // namespace
 
 GemmSize conv2d_filter_grad_size(const Conv2dShape& s) {
-  return {.m = s.K, .n = s.R * s.S * s.C, .k = s.N * s.P * s.Q, .outputs = s.filter_size()};
+  return {.m = s.K, .n = s.R * s.S * s.C, .k = s.N * s.P * s.Q, .outputs = s.filter_size(), .between = TileKind::wide};
 }
 
 bool conv2d_filter_grad_vectors(const Conv2dShape& s) {
@@ -52,7 +52,7 @@ bool conv2d_filter_grad_vectors(const Conv2dShape& s) {
 void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* dy,
                         float* dw, float* workspace, Stream stream) {
   const GemmSize size = conv2d_filter_grad_size(s);
-  with_engine(arithmetic, plan, [&]<class Engine, int kVec>() {
+  with_engine<TileKind::wide>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     const Conv2dFilterGradProblem<kVec> problem{
         .m = i(size.m),

@@ -7,15 +7,22 @@
 
 namespace forger::FORGER_DEVICE {
 
-using SmallTile = Tile<64, 64, 32, 32>;
-using FfmaSmall = FfmaEngine<SmallTile, 4>;
-using FfmaLarge = FfmaEngine<Tile<128, 128, 32, 64>, 2>;
-using Tf32Small = MmaEngine<Tf32, SmallTile, 4>;
-using Tf32Large = MmaEngine<Tf32, Tile<128, 128, 64, 64>, 2>;
-using Tf32x3Small = MmaEngine<Tf32x3, SmallTile, 3>;
-using Tf32x3Large = MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>;
-using Bf16Small = MmaEngine<Bf16, SmallTile, 4>;
-using Bf16Large = MmaEngine<Bf16, Tile<128, 128, 64, 64>, 2>;
+/// The engines of one arithmetic.
+template <class Small_, class Tall_, class Wide_, class Large_>
+struct Engines {
+  using Small = Small_;
+  using Tall = Tall_;
+  using Wide = Wide_;
+  using Large = Large_;
+};
+
+using FfmaEngines = Engines<FfmaEngine<Tile<64, 64, 32, 32>, 4>, FfmaEngine<Tile<128, 64, 32, 64>, 3>,
+                            FfmaEngine<Tile<64, 128, 32, 64>, 3>, FfmaEngine<Tile<128, 128, 32, 64>, 2>>;
+template <class Rounding>
+using MmaEngines = Engines<MmaEngine<Rounding, Tile<64, 64, 32, 32>, 4>, MmaEngine<Rounding, Tile<128, 64, 64, 32>, 3>,
+                           MmaEngine<Rounding, Tile<64, 128, 64, 32>, 3>, MmaEngine<Rounding, Tile<128, 128, 64, 64>, 2>>;
+using Tf32x3Engines = Engines<MmaEngine<Tf32x3, Tile<64, 64, 32, 32>, 3>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>,
+                              MmaEngine<Tf32x3, Tile<64, 128, 32, 32>, 2>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>>;
 
 /// Launches `kernel`, a gemm_block of Engine, and adds up partial sums if the plan has them. m and n: of the largest
 /// phase.
@@ -32,26 +39,37 @@ void launch_gemm(void (*kernel)(Problem, GemmGrid), const Problem& problem, int6
   if (splits > 1) split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream);
 }
 
-/// Calls f.template operator()<Engine, kVec>() with what the plan names.
-template <class F>
+template <class Engine>
+constexpr bool has_size(const TileSize& size) {
+  return Engine::TileType::kM == size.m && Engine::TileType::kN == size.n && Engine::kBlocksPerSm == size.blocks_per_sm;
+}
+
+/// Calls f.template operator()<Engine, kVec>() with what the plan names. kBetween: the problem's GemmSize::between.
+template <TileKind kBetween, class F>
 void with_engine(Arithmetic arithmetic, const GemmPlan& plan, F f) {
-  const auto choose = [&]<class Small, class Large>() {
-    if (!plan.vectors) return f.template operator()<Small, 1>();
-    if (!plan.large) return f.template operator()<Small, 4>();
-    return f.template operator()<Large, 4>();
+  const auto choose = [&]<class E, Arithmetic kArithmetic>() {
+    static_assert(has_size<typename E::Small>(tile_size(kArithmetic, TileKind::small)) &&
+                  has_size<typename E::Tall>(tile_size(kArithmetic, TileKind::tall)) &&
+                  has_size<typename E::Wide>(tile_size(kArithmetic, TileKind::wide)) &&
+                  has_size<typename E::Large>(tile_size(kArithmetic, TileKind::large)));
+    if (!plan.vectors) return f.template operator()<typename E::Small, 1>();
+    if (plan.tile == TileKind::large) return f.template operator()<typename E::Large, 4>();
+    if constexpr (kBetween == TileKind::tall) {
+      if (plan.tile == kBetween) return f.template operator()<typename E::Tall, 4>();
+    } else if constexpr (kBetween == TileKind::wide) {
+      if (plan.tile == kBetween) return f.template operator()<typename E::Wide, 4>();
+    }
+    f.template operator()<typename E::Small, 4>();
   };
-  static_assert(tile_size(Arithmetic::ffma, true).m == FfmaLarge::TileType::kM);
-  static_assert(tile_size(Arithmetic::tf32, true).n == Tf32Large::TileType::kN);
-  static_assert(tile_size(Arithmetic::tf32x3, true).n == Tf32x3Large::TileType::kN);
   switch (arithmetic) {
     case Arithmetic::ffma:
-      return choose.template operator()<FfmaSmall, FfmaLarge>();
+      return choose.template operator()<FfmaEngines, Arithmetic::ffma>();
     case Arithmetic::tf32:
-      return choose.template operator()<Tf32Small, Tf32Large>();
+      return choose.template operator()<MmaEngines<Tf32>, Arithmetic::tf32>();
     case Arithmetic::tf32x3:
-      return choose.template operator()<Tf32x3Small, Tf32x3Large>();
+      return choose.template operator()<Tf32x3Engines, Arithmetic::tf32x3>();
     case Arithmetic::bf16:
-      return choose.template operator()<Bf16Small, Bf16Large>();
+      return choose.template operator()<MmaEngines<Bf16>, Arithmetic::bf16>();
   }
 }
 

@@ -18,10 +18,15 @@ enum class Arithmetic : uint8_t {
   bf16,    // tensor cores, operands rounded to 7 mantissa bits
 };
 
+/// Tiles of C, 64 or 128 rows by 64 or 128 columns. Every product has small and large ones, and one between for what it
+/// has 64 of: tall where columns are output channels, wide where rows are.
+enum class TileKind : uint8_t { small, tall, wide, large };
+
 /// C[m,n] = sum over k, for each of `phases` equal problems side by side.
 struct GemmSize {
   int64_t m = 0, n = 0, k = 0, phases = 1;
-  int64_t outputs = 0;  // elements of the result, all phases together
+  int64_t outputs = 0;                 // elements of the result, all phases together
+  TileKind between = TileKind::small;  // small: there is none
 };
 
 /// Edges of a block's tile of C, and how many blocks share a multiprocessor.
@@ -30,7 +35,7 @@ struct TileSize {
 };
 
 struct GemmPlan {
-  bool large = false;    // which of the arithmetic's two tiles
+  TileKind tile = TileKind::small;
   bool vectors = false;  // operands are copied 16 bytes at a time
   int splits = 1;        // of the reduction; more than one: partial sums go through the workspace
 
@@ -43,17 +48,18 @@ inline constexpr int kMaxSplits = 128;
 inline constexpr int64_t kMaxGemmElements = int64_t{1} << 30;
 
 /// 128x128 leaves 64x64 to each of four warps, which halves the traffic of shared memory; 3xTF32 has no registers for
-/// that and, with three products per pair of operands, no need.
-constexpr TileSize tile_size(Arithmetic arithmetic, bool large) {
-  if (!large) return {64, 64, 4};
-  switch (arithmetic) {
-    case Arithmetic::ffma:
-      return {128, 128, 2};
-    case Arithmetic::tf32x3:
-      return {128, 64, 2};
-    case Arithmetic::tf32:
-    case Arithmetic::bf16:
-      return {128, 128, 2};
+/// that and, with three products per pair of operands, no need: its large tile is the tall one.
+constexpr TileSize tile_size(Arithmetic arithmetic, TileKind tile) {
+  const bool three = arithmetic == Arithmetic::tf32x3;
+  switch (tile) {
+    case TileKind::small:
+      return {64, 64, three ? 3 : 4};
+    case TileKind::tall:
+      return {128, 64, three ? 2 : 3};
+    case TileKind::wide:
+      return {64, 128, three ? 2 : 3};
+    case TileKind::large:
+      return three ? TileSize{128, 64, 2} : TileSize{128, 128, 2};
   }
   return {};
 }
@@ -61,12 +67,13 @@ constexpr TileSize tile_size(Arithmetic arithmetic, bool large) {
 /// Estimated clock cycles of a GPU with so many multiprocessors. Only ratios matter: of a wave of blocks, of the fixed
 /// cost of a block (filling the pipeline, writing C), and of adding up partial sums.
 constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, int multiprocessors) {
-  const TileSize tile = tile_size(arithmetic, plan.large);
+  const TileSize tile = tile_size(arithmetic, plan.tile);
   double per_cycle = 110;  // multiply-adds of one multiprocessor that is full
   if (arithmetic == Arithmetic::tf32x3) per_cycle = 200;
   if (arithmetic == Arithmetic::tf32) per_cycle = 500;
   if (arithmetic == Arithmetic::bf16) per_cycle = 650;
-  if (!plan.large) per_cycle *= 0.7;                                         // a small tile reads each operand more often
+  // A smaller tile reads each operand more often.
+  per_cycle *= tile.m * tile.n >= 128 * 128 ? 1.0 : tile.m * tile.n > 64 * 64 ? 0.9 : 0.7;
   constexpr double kBlockStart = 2000, kSumLaunch = 5000, kSumLatency = 80;  // the last: per split
   constexpr double kSumPerCycle = 6;                                         // floats that one multiprocessor adds
 
@@ -90,12 +97,12 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
 /// small tile.
 constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors) {
   const int64_t k_tiles = (size.k + kTileK - 1) / kTileK;
-  GemmPlan best{.large = false, .vectors = vectors, .splits = 1};
+  GemmPlan best{.tile = TileKind::small, .vectors = vectors, .splits = 1};
   double best_cycles = gemm_cycles(size, arithmetic, best, multiprocessors);
-  for (const bool large : {false, true}) {
-    if (large && !vectors) continue;
+  for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
+    if (tile != TileKind::small && !vectors) continue;
     for (int splits = 1; splits <= std::min<int64_t>(kMaxSplits, k_tiles); ++splits) {
-      const GemmPlan plan{.large = large, .vectors = vectors, .splits = splits};
+      const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits};
       const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
       if (cycles < best_cycles) {
         best_cycles = cycles;

@@ -40,7 +40,7 @@ template <Major kMajorA, Major kMajorB>
 void matmul_majors(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* a, const float* b,
                    const float* bias, float* c, float* workspace, Stream stream) {
   const GemmSize size = matmul_size(s);
-  with_engine(arithmetic, plan, [&]<class Engine, int kVec>() {
+  with_engine<TileKind::small>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     const MatmulProblem<kMajorA, kMajorB, kVec> problem{
         .m = i(s.m),

@@ -41,6 +41,7 @@ void add_conv2d_cases(std::vector<Case>& cases);
 void add_linear_cases(std::vector<Case>& cases);
 void add_elementwise_cases(std::vector<Case>& cases);
 void add_shape_cases(std::vector<Case>& cases);
+void add_pool_cases(std::vector<Case>& cases);
 void add_batch_norm_cases(std::vector<Case>& cases);
 void add_random_cases(std::vector<Case>& cases);
 void add_loss_cases(std::vector<Case>& cases);

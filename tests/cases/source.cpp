@@ -44,6 +44,12 @@ void add_source_cases(std::vector<Case>& cases) {
                    .build = [](std::span<const Value> v) { gather(v[0], v[1]); },
                    .exact_on_integers = true,
                    .check_gradients = false});
+  cases.push_back({.op = "gather",
+                   .name = "labels",
+                   .inputs = {{{6}, CaseInput::Kind::labels, 0, 10}, rows},
+                   .build = [](std::span<const Value> v) { gather(v[0], v[1]); },
+                   .exact_on_integers = true,
+                   .check_gradients = false});
   for (const Shape& table : {Shape{6, 28, 28, 1}, Shape{6, 4, 4}, Shape{6, 999}}) {
     cases.push_back({.op = "gather",
                      .name = "bytes of " + to_string(table),
