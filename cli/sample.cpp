@@ -82,10 +82,9 @@ int sample(const SampleArguments& a) {
   }
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
   const Grid grid = picture ? grid_of(a, shape, classes_of(checkpoint.config)) : Grid{0, 0};
-  const std::vector<int64_t> labels = labels_of(a, checkpoint.config, grid);
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
   CheckpointSampler sampler(checkpoint, a.device);
-  const auto samples = sampler(a.count, seed, "sample/z", {}, labels);
+  const auto samples = sampler(a.count, seed, "sample/z", labels_of(a, checkpoint.config, grid));
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);

@@ -281,11 +281,11 @@ std::vector<float> latent_noise(const Config& config, int64_t count, uint64_t se
 std::pair<NetworkSummary, NetworkSummary> summarize(const Recipe& recipe, const Config& config, const Shape& sample) {
   Graph graph;
   if (recipe.is_classifier()) {
-    Network c(graph, "C");
+    Network d(graph, "D");
     Shape shape = sample;
     shape.insert(shape.begin(), 1);
-    recipe.discriminator(c, graph.input("images", {DType::f32, shape}), ForwardPass::inference());
-    return {{}, {sample, c.rows(), c.num_parameters(true), c.num_parameters(false)}};
+    recipe.discriminator(d, graph.input("images", {DType::f32, shape}), ForwardPass::inference());
+    return {{}, {sample, d.rows(), d.num_parameters(true), d.num_parameters(false)}};
   }
   const GanNetworks networks(recipe, config, sample);
   Network g = networks.generator(graph), d = networks.discriminator(graph);

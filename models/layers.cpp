@@ -182,6 +182,10 @@ Layers& Layers::logits(DenseInit init) {
   return *this;
 }
 
+Layers& Layers::dropout() {
+  return dropout(net_.options().dropout);
+}
+
 Layers& Layers::dropout(double rate) {
   if (rate == 0) return *this;
   const std::string name = next_name("dropout");

@@ -25,9 +25,9 @@ class Layers {
   Layers& dense(int64_t units, DenseInit init = DenseInit::keras);            // [N,I] -> [N,units]
   Layers& conv2d(int64_t filters, int64_t kernel, int64_t stride = 1);        // 'same'
   Layers& conv2d_transpose(int64_t filters, int64_t kernel, int64_t stride);  // 'same'
+  Layers& max_pool(int64_t window);                                           // [N,H,W,C] -> [N,H/window,W/window,C]
   /// The same to a given size, of which the convolution would make the one at hand: 4 to 7 at stride 2.
   Layers& conv2d_transpose_to(int64_t height, int64_t width, int64_t filters, int64_t kernel, int64_t stride);
-  Layers& max_pool(int64_t window);  // [N,H,W,C] -> [N,H/window,W/window,C]
   Layers& batch_norm(double momentum, double epsilon = 1e-3);
   /// Over all axes but the batch, scale and shift per channel. Ba et al. 2016 (arXiv:1607.06450).
   Layers& layer_norm(double epsilon = 1e-5);
@@ -45,8 +45,8 @@ class Layers {
   Layers& leaky_relu(double alpha);
   Layers& tanh();
   Layers& sigmoid();
+  Layers& dropout();  // at the rate of the network's options; none at 0
   Layers& dropout(double rate);
-  Layers& dropout() { return dropout(net_.options().dropout); }
   Layers& reshape(Shape without_batch);
   Layers& flatten();
 

@@ -64,6 +64,10 @@ RealData load_points(const Config& config, DType real) {
   return data;
 }
 
+int64_t stack_of(const Config& config) {
+  return config.has("stack") ? config.integer("stack") : 1;
+}
+
 /// Drops the last `count` images.
 void leave_out(ImageDataset& images, int64_t count, const std::string& name) {
   if (count >= images.count) {
@@ -112,19 +116,20 @@ RealData load_pictures(const Config& config, DType real) {
   const std::string& folder = config.text("data");
   ImageDataset images = load_config_images(config, Split::train);
   leave_out(images, config.integer("holdout"), folder);
-  const bool classifier = config.has("shifts");
-  if (classifier) check_labels(images, folder);
-  if (classifier && config.integer("shifts") == 1) add_shifts(images);
+  const bool of_classifier = config.has("shifts");
+  if (of_classifier) check_labels(images, folder);
+  if (of_classifier && config.integer("shifts") == 1) add_shifts(images);
   if (images.count > kMaxRows) fail<DataError>("{}: {} images are too many", folder, images.count);
   RealData data;
   data.stack = stack_of(config);
   data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
   data.bytes.resize(images.pixels.size());
   std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
-  if (classifier) data.labels.assign(images.labels.begin(), images.labels.end());
   data.description = fmt::format("{}: {} images of {}x{}x{}", folder, images.count, images.height, images.width, images.channels);
   if (data.stack > 1) data.description += fmt::format(", {} at random stacked as channels", data.stack);
-  if (is_conditional(config)) {
+  if (of_classifier) {
+    data.labels.assign(images.labels.begin(), images.labels.end());
+  } else if (is_conditional(config)) {
     if (images.labels.empty()) {
       fail<ConfigError>("--conditional: {} has no labels; leave it out, or give --data a folder of IDX files with labels",
                         folder);
@@ -147,7 +152,7 @@ Mixture mixture_of(const std::string& name) {
 
 ImageDataset load_config_images(const Config& config, Split split) {
   const int side = static_cast<int>(config.integer("image-size"));
-  const int64_t channels = config.integer("channels"), stack = stack_of(config);
+  const int64_t stack = stack_of(config), channels = config.integer("channels");
   if (channels % stack != 0) {
     fail<ConfigError>("--stack: {} images do not fill {} channels; give --channels {}", stack, channels, stack);
   }

@@ -22,8 +22,8 @@ struct RealData {
   int64_t classes = 0;           // of a conditional GAN; 0: none
   TensorType label_table;        // [M, classes], one-hot rows
   std::vector<std::byte> label_bytes;
+  std::string description;           // one line for the log
   std::vector<int32_t> labels = {};  // of a classifier's images: one per row of the table
-  std::string description = {};      // one line for the log
 
   Shape sample_shape() const {
     Shape shape{table.shape.begin() + 1, table.shape.end()};
@@ -35,7 +35,7 @@ struct RealData {
 /// The synthetic distribution of that name. Throws ConfigError.
 Mixture mixture_of(const std::string& name);
 
-/// The images of one split of a config's "data", in the size that it asks for; of "stack" images, single ones. Throws
+/// The images of one split of a config's "data", in the size that it asks for (of stacked ones: the layers). Throws
 /// DataError, ConfigError.
 ImageDataset load_config_images(const Config& config, Split split);
 

@@ -60,12 +60,12 @@ std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) 
   return options;
 }
 
-std::vector<Option> common_options(int64_t classes) {
-  return with(common_options(), method_options(classes));
-}
-
 Option holdout(int64_t images) {
   return integer_option("holdout", images, 0, 1e9, "last images of the training set that are left out of training");
+}
+
+std::vector<Option> common_options(int64_t classes) {
+  return with(common_options(), method_options(classes));
 }
 
 std::vector<Option> image_options() {
@@ -78,17 +78,6 @@ std::vector<Option> image_options() {
           integer_option("channels", 1, 1, 3, "1: grey, 3: colour"),
           integer_option("stack", 1, 1, 3, "images drawn at random that are stacked as the channels of one sample"),
           {.name = "grid", .value = "4x8", .help = "rows x columns of the sample pictures", .may_change_on_resume = true}};
-}
-
-/// Of a D with norm layers and dropout.
-std::vector<Option> d_options(double dropout, bool norm) {
-  std::vector<Option> options{real_option("d-dropout", dropout, 0, 0.95, "rate of D's dropout")};
-  if (norm) {
-    options.push_back(choice_option("d-norm", "batch", {"batch", "layer", "none"},
-                                    "D's normalisation; a gradient penalty "
-                                    "needs layer or none"));
-  }
-  return options;
 }
 
 /// A classifier has no second network: of the common options it takes those that are about one.
@@ -105,6 +94,17 @@ std::vector<Option> classifier_options() {
   options.push_back(integer_option("shifts", 1, 0, 1, "1: every image also moved by one pixel up, down, left and right"));
   for (const Option& o : image_options()) {
     if (o.name == "data" || o.name == "image-size" || o.name == "channels") options.push_back(o);
+  }
+  return options;
+}
+
+/// Of a D with norm layers and dropout.
+std::vector<Option> d_options(double dropout, bool norm) {
+  std::vector<Option> options{real_option("d-dropout", dropout, 0, 0.95, "rate of D's dropout")};
+  if (norm) {
+    options.push_back(choice_option("d-norm", "batch", {"batch", "layer", "none"},
+                                    "D's normalisation; a gradient penalty "
+                                    "needs layer or none"));
   }
   return options;
 }

@@ -43,18 +43,19 @@ CheckpointSampler::CheckpointSampler(const Checkpoint& checkpoint, const std::st
 }
 
 std::vector<float> CheckpointSampler::operator()(int64_t count, uint64_t seed, const std::string& stream,
-                                                 const std::function<void(int64_t)>& progress, std::vector<int64_t> labels) {
-  const int64_t classes = classes_of(checkpoint_.config);
-  if (classes > 0 && labels.empty()) labels = classes_by_column(count, count, classes);
+                                                 const std::vector<int64_t>& labels,
+                                                 const std::function<void(int64_t)>& progress) {
   const std::vector<float> z = latent_noise(checkpoint_.config, count, seed, stream);
   const int64_t z_dim = checkpoint_.config.integer("z-dim");
   std::vector<float> samples;
   samples.reserve(static_cast<size_t>(count * num_elements(shape_)));
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t end = std::min(count, begin + kChunk);
-    std::vector<int64_t> chunk_labels;
-    if (classes > 0) chunk_labels.assign(labels.begin() + begin, labels.begin() + end);
-    const auto chunk = sampler_({z.begin() + begin * z_dim, z.begin() + end * z_dim}, chunk_labels);
+    std::vector<int64_t> classes;
+    for (int64_t i = begin; i < end && classes_of(checkpoint_.config) > 0; ++i) {
+      classes.push_back(labels.empty() ? i % classes_of(checkpoint_.config) : labels[static_cast<size_t>(i)]);
+    }
+    const auto chunk = sampler_({z.begin() + begin * z_dim, z.begin() + end * z_dim}, classes);
     samples.insert(samples.end(), chunk.begin(), chunk.end());
     if (progress) progress(end);
   }

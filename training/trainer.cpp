@@ -250,8 +250,8 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   session_ = std::make_unique<Session>(compile(build_train_step(recipe_, config_, data_), backend_.providers, backend_.target),
                                        variables_, seed);
   session_->bind("data", data_.bytes.data());
-  if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
   if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
+  if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
   variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
   if (!resume) return;
   if (resume->data_crc != data_crc_) {
