@@ -34,12 +34,8 @@ void set_labels(RealData& data, const Config& config, const std::vector<Label>& 
   data.label_bytes = real == DType::f64 ? bytes_as<double>(rows) : bytes_as<float>(rows);
 }
 
-int64_t stack_of(const Config& config) {
-  return config.has("stack") ? config.integer("stack") : 1;
-}
-
 bool is_conditional(const Config& config) {
-  return config.has("conditional") && config.text("conditional") != "none";
+  return config.text("conditional") != "none";
 }
 
 RealData load_points(const Config& config, DType real) {
