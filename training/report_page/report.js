@@ -34,7 +34,7 @@ function plot(parent, {series, levels = [], log = false, low = null, high = null
   const W = 560, H = 230, left = 46, right = 10, top = 8, bottom = 22;
   const fine = v => Number.isFinite(v) && (!log || v > 0);
   const ys = series.flatMap(s => s.points.map(p => p[1])).filter(fine).sort((a, b) => a - b);
-  const xs = series.flatMap(s => s.points.map(p => p[0]));
+  const xs = series.flatMap(s => s.points.flatMap(p => s.bars ? [p[0] + s.bars.from, p[0] + s.bars.to] : [p[0]]));
   const f = log ? Math.log10 : v => v;
   // Outliers (the first steps) must not squash a plot: one value in a hundred may leave it.
   const at = share => ys[Math.min(ys.length - 1, Math.max(0, Math.round(share * (ys.length - 1))))];
@@ -121,6 +121,11 @@ function verdict() {
   box.className = "verdict" + (now ? (["diverged", "collapse"].includes(now.verdict) ? " bad" : " warn") : "");
   box.append(el("b", {}, now ? now.verdict : "healthy"),
              el("p", {}, now ? now.message : "no sign of D winning, divergence, collapse, oscillation or memorisation"));
+  const e = data.evaluation;
+  if (e && typeof e.verdict === "string") {
+    if (e.good === false && !now) box.className = "verdict warn";
+    box.append(el("p", {}, el("b", {}, "evaluated: "), e.verdict));
+  }
   if (list.length > 1 || (list.length && !now)) {
     box.append(el("p", {class: "dim"}, "before: " + (now ? list.slice(0, -1) : list).map(v => `${v.verdict} (step ${v.step})`).join(", ")));
   }
@@ -243,7 +248,11 @@ function evaluation(e) {
     plot(panel(`Classes (${name})`), {low: 0, labels: values.map((_, i) => i),
       series: [...(real ? [bars("real", real, colors[0])] : []), bars("fake", values, colors[1])]});
   }
-  if (rows.length) panel("Evaluation").append(el("table", {}, ...rows.map(r => el("tr", {}, ...r.map(c => el("td", {}, c))))));
+  // "floor.x" is what real samples get where the generated ones have "x".
+  const floors = Object.fromEntries(rows.filter(r => r[0].startsWith("floor.")).map(r => [r[0].slice(6), r[1]]));
+  const kept = rows.filter(r => !r[0].startsWith("floor.")).map(r => [...r, floors[r[0]] ?? ""]);
+  const line = (tag, cells) => el("tr", {}, ...cells.map(c => el(tag, {}, c)));
+  if (kept.length) panel("Evaluation").append(el("table", {}, line("th", ["", "samples", "real"]), ...kept.map(r => line("td", r))));
 }
 
 function hyperparameters() {
