@@ -104,10 +104,9 @@ std::optional<Equilibrium> equilibrium(const Config& config) {
       return of_sum(0.25, "D = 0.5: 0.25", "D = 0.5: 0.125");
     case Loss::hinge:
       return of_sum(2, "D = 0: 2", "D = 0: 1");
-    case Loss::wgan:
-      return Equilibrium{0, "no distance"};
     case Loss::relativistic:
       return Equilibrium{std::log(2.0), "log 2"};
+    case Loss::wgan:  // tends to 0, of which no loss is a share
     case Loss::ebgan:
     case Loss::began:
       break;

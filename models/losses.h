@@ -46,7 +46,8 @@ Value discriminator_output(AdversarialLoss kind, Value x);
 /// share of pairs in which the real sample looks more real.
 Value accuracy(AdversarialLoss kind, Value real, Value fake);
 
-/// D's loss where it cannot tell real from fake, for the given "loss" and "d-update"; none if it is not one number.
+/// D's loss where it cannot tell real from fake, for the given "loss" and "d-update"; none if it is no number by whose size
+/// a loss can be judged.
 struct Equilibrium {
   double value;
   std::string label;
