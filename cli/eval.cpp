@@ -30,7 +30,7 @@ EvalReport eval_run(EvalArguments a, EvalProgress& progress) {
   const int64_t count = a.count > 0 ? a.count : protocol_count(sampler.shape());
   SampleArray array{sampler.shape(), {}, false};
   array.dims.insert(array.dims.begin(), count);
-  array.values = sampler(count, kEvalSeed, kEvalStream, [&](int64_t done) { progress.stage("generating", done, count); });
+  array.values = sampler(count, kEvalSeed, kEvalStream, {}, [&](int64_t done) { progress.stage("generating", done, count); });
   const std::string name = fmt::format("{}, step {}", checkpoint.path, checkpoint.step);
   for (const float v : array.values) {
     if (!std::isfinite(v)) fail<DataError>("{}: its generator makes {}; name a checkpoint from before it diverged", name, v);

@@ -4,6 +4,8 @@
 #include "cli/commands.h"
 #include "datasets/idx.h"
 #include "datasets/sample_file.h"
+#include "models/conditioning.h"
+#include "models/gan_networks.h"
 #include "training/checkpoint_sampler.h"
 #include "training/npy.h"
 #include "training/pictures.h"
@@ -15,12 +17,26 @@ struct SampleArguments {
   std::string run, grid, latents, out = "samples.png", device = "auto";
   int64_t count = 32;
   int64_t seed = 0;
+  int64_t label = -1;  // -1: all classes in turn
   bool seed_given = false;
 };
 
+/// The class of each sample: --class, or one class per column of the picture.
+std::vector<int64_t> labels_of(const SampleArguments& a, const Config& config, const Grid& grid) {
+  const int64_t classes = classes_of(config);
+  if (classes == 0 && a.label >= 0) {
+    fail<ConfigError>("--class: the run was trained without classes (--conditional none); leave it out");
+  }
+  if (a.label >= classes && classes > 0) fail<ConfigError>("--class: {} is none of 0 to {}", a.label, classes - 1);
+  if (classes == 0) return {};
+  if (a.label >= 0) return std::vector<int64_t>(static_cast<size_t>(a.count), a.label);
+  return classes_by_column(a.count, grid.columns > 0 ? grid.columns : a.count, classes);
+}
+
 /// Where the picture's images go. Checked before they are made, which can take long.
-Grid grid_of(const SampleArguments& a, const Shape& shape) {
-  Grid grid{(a.count + 7) / 8, std::min<int64_t>(a.count, 8)};
+Grid grid_of(const SampleArguments& a, const Shape& shape, int64_t classes) {
+  const int64_t columns = std::min<int64_t>(a.count, a.label < 0 && classes > 1 && classes <= 40 ? classes : 8);
+  Grid grid{(a.count + columns - 1) / columns, columns};
   if (!a.grid.empty()) grid = parse_grid(a.grid, "--grid");
   if (grid.rows * grid.columns < a.count) {
     fail<ConfigError>("--grid: {} has {} places, --count asks for {}; ask for a larger grid or fewer samples", a.grid,
@@ -65,14 +81,14 @@ int sample(const SampleArguments& a) {
     fail<ConfigError>("--grid: is for images, {} makes none; leave it out", recipe.name);
   }
   const bool picture = extension == ".png" && recipe.kind == SampleKind::images;
-  const Grid grid = picture ? grid_of(a, shape) : Grid{0, 0};
+  const Grid grid = picture ? grid_of(a, shape, classes_of(checkpoint.config)) : Grid{0, 0};
   const uint64_t seed = static_cast<uint64_t>(a.seed_given ? a.seed : checkpoint.config.integer("seed"));
   if (!a.latents.empty()) {
     write_npy(a.latents, Shape{a.count, checkpoint.config.integer("z-dim")},
               latent_noise(checkpoint.config, a.count, seed, "sample/z"));
   }
   CheckpointSampler sampler(checkpoint, a.device);
-  const auto samples = sampler(a.count, seed, "sample/z");
+  const auto samples = sampler(a.count, seed, "sample/z", labels_of(a, checkpoint.config, grid));
 
   Shape dims = shape;
   dims.insert(dims.begin(), a.count);
@@ -102,6 +118,7 @@ void add_sample(CLI::App& app, Action& action) {
   command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
   CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")->check(check_seed);
+  command->add_option("--class", a->label, "class of all samples (default: one class per column)")->check(CLI::Range(0, 1023));
   command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
   command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
   command->add_option("--latents", a->latents, "also write the latent noise [count, z-dim] to this .npy file");

@@ -63,12 +63,20 @@ Mixture grid25() {
   return mixture;
 }
 
-std::vector<float> sample(const Mixture& mixture, int64_t n, uint64_t seed) {
+std::vector<uint32_t> sample_modes(const Mixture& mixture, int64_t n, uint64_t seed) {
   if (n < 0 || n > int64_t{1} << 32) fail<ConfigError>("{} samples, expected 0 to 2^32", n);
-  const auto modes = static_cast<uint32_t>(mixture.modes());
+  std::vector<uint32_t> modes;  // [n]
+  for (int64_t i = 0; i < n; ++i) {
+    modes.push_back(philox_below(random_word(seed, kModeStream, i), static_cast<uint32_t>(mixture.modes())));
+  }
+  return modes;
+}
+
+std::vector<float> sample(const Mixture& mixture, int64_t n, uint64_t seed) {
+  const std::vector<uint32_t> modes = sample_modes(mixture, n, seed);
   std::vector<float> samples(static_cast<size_t>(n * mixture.dims));  // [n, dims]
   for (int64_t i = 0; i < n; ++i) {
-    const uint32_t mode = philox_below(random_word(seed, kModeStream, i), modes);
+    const uint32_t mode = modes[static_cast<size_t>(i)];
     for (int d = 0; d < mixture.dims; ++d) {
       const int64_t element = i * mixture.dims + d;
       const double noise = mixture.noise == Mixture::Noise::normal ? random_normal(seed, kNoiseStream, element)

@@ -36,6 +36,9 @@ Mixture ring8();
 /// 25 normal distributions (0.05) on the grid -4, -2, 0, 2, 4; Srivastava et al., "VEEGAN", 2017.
 Mixture grid25();
 
+/// The modes of the first n samples that `sample` makes of the same seed, [n].
+std::vector<uint32_t> sample_modes(const Mixture& mixture, int64_t n, uint64_t seed);
+
 /// n samples, [n, dims]. A pure function of its arguments: the first samples of a longer run are those of a
 /// shorter. Throws ConfigError if n is negative or above 2^32.
 std::vector<float> sample(const Mixture& mixture, int64_t n, uint64_t seed);

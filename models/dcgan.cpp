@@ -19,11 +19,11 @@ Value dcgan_generator(Network& network, Value z, int64_t side, int64_t channels,
 Value dcgan_discriminator(Network& network, Value images, const ForwardPass& pass) {
   // The tutorial's third and fourth LeakyReLU have no argument: Keras's default slope, 0.3.
   Layers x(network, images, pass);
-  x.conv2d(32, 3, 2).leaky_relu(0.2).dropout(0.2);                   // 14x14
-  x.conv2d(64, 4, 2).batch_norm(0.8).leaky_relu(0.2).dropout(0.2);   // 7x7
-  x.conv2d(128, 4, 2).batch_norm(0.8).leaky_relu(0.3).dropout(0.2);  // 4x4
-  x.conv2d(256, 4, 1).batch_norm(0.8).leaky_relu(0.3).dropout(0.2);  // 4x4
-  x.flatten().dense(1);
+  x.conv2d(32, 3, 2).leaky_relu(0.2).dropout();             // 14x14
+  x.conv2d(64, 4, 2).norm(0.8).leaky_relu(0.2).dropout();   // 7x7
+  x.conv2d(128, 4, 2).norm(0.8).leaky_relu(0.3).dropout();  // 4x4
+  x.conv2d(256, 4, 1).norm(0.8).leaky_relu(0.3).dropout();  // 4x4
+  x.minibatch_stddev().flatten().logits();
   return x.value();
 }
 

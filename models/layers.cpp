@@ -1,6 +1,7 @@
 #include "models/layers.h"
 
 #include "engine/ops/ops.h"
+#include "models/spectral_norm.h"
 
 namespace forger {
 
@@ -14,40 +15,49 @@ void Layers::row(const std::string& name, const std::string& type, int64_t param
   net_.add_row({name, type, shape, parameters});
 }
 
+Value Layers::kernel(const std::string& name, Shape shape, Initializer initializer, int64_t rows) {
+  const Value w = net_.parameter(name, std::move(shape), initializer);
+  return net_.options().spectral_norm ? spectral_norm(net_, name, w, rows, pass_.training && pass_.track_statistics) : w;
+}
+
 Layers& Layers::dense(int64_t units, DenseInit init) {
   const std::string name = next_name("dense");
   const PathScope scope(net_.graph(), name);
   const int64_t fan_in = x_.dim(-1);
   const bool keras = init == DenseInit::keras;
-  const Value w = net_.parameter(name + "/kernel", {fan_in, units},
-                                 keras ? Initializer::glorot_uniform(fan_in, units) : Initializer::torch_linear(fan_in));
+  const Value w = kernel(name + "/kernel", {fan_in, units},
+                         keras ? Initializer::glorot_uniform(fan_in, units) : Initializer::torch_linear(fan_in), fan_in);
   const Value b = net_.parameter(name + "/bias", {units}, keras ? Initializer::zeros() : Initializer::torch_linear(fan_in));
   x_ = bias_add(matmul(x_, w), b);
   row(name, "Dense", fan_in * units + units);
   return *this;
 }
 
-Layers& Layers::conv2d(int64_t filters, int64_t kernel, int64_t stride) {
+Layers& Layers::conv2d(int64_t filters, int64_t window, int64_t stride) {
   const std::string name = next_name("conv2d");
   const PathScope scope(net_.graph(), name);
-  const int64_t channels = x_.dim(3), taps = kernel * kernel;
-  const Value w = net_.parameter(name + "/kernel", {filters, kernel, kernel, channels},
-                                 Initializer::glorot_uniform(taps * channels, taps * filters));
+  const int64_t channels = x_.dim(3), taps = window * window;
+  const Value w = kernel(name + "/kernel", {filters, window, window, channels},
+                         Initializer::glorot_uniform(taps * channels, taps * filters), filters);
   const Value b = net_.parameter(name + "/bias", {filters}, Initializer::zeros());
   x_ = bias_add(forger::conv2d(x_, w, stride, Padding::same), b);
   row(name, "Conv2D", taps * channels * filters + filters);
   return *this;
 }
 
-Layers& Layers::conv2d_transpose(int64_t filters, int64_t kernel, int64_t stride) {
+Layers& Layers::conv2d_transpose(int64_t filters, int64_t window, int64_t stride) {
+  return conv2d_transpose_to(x_.dim(1) * stride, x_.dim(2) * stride, filters, window, stride);
+}
+
+Layers& Layers::conv2d_transpose_to(int64_t height, int64_t width, int64_t filters, int64_t window, int64_t stride) {
   const std::string name = next_name("conv2d_transpose");
   const PathScope scope(net_.graph(), name);
-  const int64_t channels = x_.dim(3), taps = kernel * kernel;
+  const int64_t channels = x_.dim(3), taps = window * window;
   // The filter is that of the convolution whose input gradient this is: K = channels in, C = channels out.
-  const Value w = net_.parameter(name + "/kernel", {channels, kernel, kernel, filters},
-                                 Initializer::glorot_uniform(taps * channels, taps * filters));
+  const Value w = kernel(name + "/kernel", {channels, window, window, filters},
+                         Initializer::glorot_uniform(taps * channels, taps * filters), channels * taps);
   const Value b = net_.parameter(name + "/bias", {filters}, Initializer::zeros());
-  x_ = bias_add(forger::conv2d_transpose(x_, w, stride), b);
+  x_ = bias_add(forger::conv2d_transpose(x_, w, stride, height, width), b);
   row(name, "Conv2DTranspose", taps * channels * filters + filters);
   return *this;
 }
@@ -103,7 +113,81 @@ Layers& Layers::sigmoid() {
   return activation("sigmoid", "Sigmoid", ScalarOp::sigmoid);
 }
 
+Layers& Layers::layer_norm(double epsilon) {
+  const std::string name = next_name("layer_normalization");
+  const PathScope scope(net_.graph(), name);
+  const Shape shape = x_.shape(), c{x_.dim(-1)};
+  std::vector<int64_t> axes;
+  for (size_t i = 1; i < shape.size(); ++i) axes.push_back(static_cast<int64_t>(i));
+  const Value gamma = net_.parameter(name + "/gamma", c, Initializer::ones());
+  const Value beta = net_.parameter(name + "/beta", c, Initializer::zeros());
+  const Value centred = sub(x_, broadcast_to(reduce_mean(x_, axes, true), shape));
+  const Value inv_std = unary(ScalarOp::rsqrt, shift(reduce_mean(square(centred), axes, true), epsilon));  // [N,1,...]
+  x_ = mul(mul(centred, broadcast_to(inv_std, shape)), broadcast_to(gamma, shape));
+  x_ = bias_add(x_, beta);
+  row(name, "LayerNormalization", 2 * c[0]);
+  return *this;
+}
+
+Layers& Layers::norm(double momentum) {
+  switch (net_.options().norm) {
+    case NetworkOptions::Norm::batch:
+      return batch_norm(momentum);
+    case NetworkOptions::Norm::layer:
+      return layer_norm();
+    case NetworkOptions::Norm::none:
+      break;
+  }
+  return *this;
+}
+
+Layers& Layers::maxout(int64_t units, int64_t pieces) {
+  dense(units * pieces);
+  const std::string name = next_name("maxout");
+  const PathScope scope(net_.graph(), name);
+  const int64_t n = x_.dim(0);
+  Value greatest = slice(x_, {0, 0}, {n, units});
+  for (int64_t i = 1; i < pieces; ++i) {
+    greatest = binary(ScalarOp::maximum, greatest, slice(x_, {0, i * units}, {n, units}));
+  }
+  x_ = greatest;
+  row(name, "Maxout", 0);
+  return *this;
+}
+
+Layers& Layers::minibatch_stddev() {
+  if (!net_.options().minibatch_stddev) return *this;
+  const std::string name = next_name("minibatch_stddev");
+  const PathScope scope(net_.graph(), name);
+  const Value centred = sub(x_, broadcast_to(reduce_mean(x_, {0}, true), x_.shape()));
+  const Value stddev = unary(ScalarOp::sqrt, shift(reduce_mean(square(centred), {0}), 1e-8));  // [H,W,C]
+  Shape one_channel = x_.shape();
+  one_channel.back() = 1;
+  x_ = concat({x_, broadcast_to(mean_all(stddev), one_channel)}, static_cast<int64_t>(one_channel.size()) - 1);
+  row(name, "MinibatchStddev", 0);
+  return *this;
+}
+
+Layers& Layers::logits(DenseInit init) {
+  const Value features = x_;  // [N,F]
+  dense(1, init);
+  if (!net_.options().projection) return *this;
+  const std::string name = "projection";
+  const PathScope scope(net_.graph(), name);
+  const int64_t classes = pass_.labels.dim(1), width = features.dim(1);
+  const Value table = kernel(name + "/embedding", {classes, width}, Initializer::glorot_uniform(classes, width), classes);
+  const Value embedded = matmul(pass_.labels, table);  // [N,F]
+  x_ = add(x_, reduce_sum(mul(embedded, features), {1}, true));
+  row(name, "Projection", classes * width);
+  return *this;
+}
+
+Layers& Layers::dropout() {
+  return dropout(net_.options().dropout);
+}
+
 Layers& Layers::dropout(double rate) {
+  if (rate == 0) return *this;
   const std::string name = next_name("dropout");
   const PathScope scope(net_.graph(), name);
   if (pass_.training) x_ = forger::dropout(x_, pass_.seed, pass_.step, rate);

@@ -19,6 +19,10 @@ class Optimizer {
   /// for the updated values.
   void minimize(Value loss);
 
+  /// After `minimize`: the learning rate, and a moment ("m", "v", "velocity", "mean_square") of a parameter.
+  Value learning_rate() const { return state_.get("learning_rate"); }
+  Value slot(const std::string& kind, const std::string& parameter) const { return state_.get(kind + "/" + parameter); }
+
   /// Declares what its variables hold after the step.
   void commit() { state_.commit(); }
 

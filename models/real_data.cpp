@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "engine/ops/ops.h"
 
@@ -18,20 +19,49 @@ std::vector<std::byte> bytes_as(const std::vector<float>& values) {
   return bytes;
 }
 
+/// One-hot rows of labels below config's "classes".
+template <class Label>
+void set_labels(RealData& data, const Config& config, const std::vector<Label>& labels, const std::string& where, DType real) {
+  data.classes = config.integer("classes");
+  std::vector<float> rows(labels.size() * static_cast<size_t>(data.classes), 0.f);  // [M, classes]
+  const int64_t needed = *std::max_element(labels.begin(), labels.end()) + int64_t{1};
+  if (needed > data.classes) {
+    fail<ConfigError>("--classes: {} of them, but {} has labels up to {}; give --classes {}", data.classes, where, needed - 1,
+                      needed);
+  }
+  for (size_t i = 0; i < labels.size(); ++i) rows[i * static_cast<size_t>(data.classes) + labels[i]] = 1;
+  data.label_table = {real, {static_cast<int64_t>(labels.size()), data.classes}};
+  data.label_bytes = real == DType::f64 ? bytes_as<double>(rows) : bytes_as<float>(rows);
+}
+
+bool is_conditional(const Config& config) {
+  return config.text("conditional") != "none";
+}
+
 RealData load_points(const Config& config, DType real) {
-  const Mixture mixture = mixture_of(config.text("distribution"));
+  const std::string& name = config.text("distribution");
+  const Mixture mixture = mixture_of(name);
   const int64_t rows = config.integer("data-size");
+  const auto seed = static_cast<uint64_t>(config.integer("seed"));
   RealData data;
   data.fresh = rows == 0;
   data.replacement = data.fresh;
   data.normal_noise = mixture.noise == Mixture::Noise::normal;
   data.noise_scale = static_cast<double>(mixture.scale);
-  const auto values = data.fresh ? mixture.centers : sample(mixture, rows, static_cast<uint64_t>(config.integer("seed")));
+  const auto values = data.fresh ? mixture.centers : sample(mixture, rows, seed);
   data.table = {real, {static_cast<int64_t>(values.size()) / mixture.dims, mixture.dims}};
   data.bytes = real == DType::f64 ? bytes_as<double>(values) : bytes_as<float>(values);
-  data.description = data.fresh ? fmt::format("{}: new samples in every batch", config.text("distribution"))
-                                : fmt::format("{}: {} samples", config.text("distribution"), rows);
+  data.description = data.fresh ? fmt::format("{}: new samples in every batch", name) : fmt::format("{}: {} samples", name, rows);
+  if (is_conditional(config)) {
+    std::vector<uint32_t> modes(static_cast<size_t>(mixture.modes()));
+    std::iota(modes.begin(), modes.end(), 0);  // fresh: every row of the table is a centre
+    set_labels(data, config, data.fresh ? modes : sample_modes(mixture, rows, seed), name, real);
+  }
   return data;
+}
+
+int64_t stack_of(const Config& config) {
+  return config.has("stack") ? config.integer("stack") : 1;
 }
 
 /// Drops the last `count` images.
@@ -78,6 +108,33 @@ void add_shifts(ImageDataset& images) {
   images.count = 5 * n;
 }
 
+RealData load_pictures(const Config& config, DType real) {
+  const std::string& folder = config.text("data");
+  ImageDataset images = load_config_images(config, Split::train);
+  leave_out(images, config.integer("holdout"), folder);
+  const bool of_classifier = config.has("shifts");
+  if (of_classifier) check_labels(images, folder);
+  if (of_classifier && config.integer("shifts") == 1) add_shifts(images);
+  if (images.count > kMaxRows) fail<DataError>("{}: {} images are too many", folder, images.count);
+  RealData data;
+  data.stack = stack_of(config);
+  data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
+  data.bytes.resize(images.pixels.size());
+  std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
+  data.description = fmt::format("{}: {} images of {}x{}x{}", folder, images.count, images.height, images.width, images.channels);
+  if (data.stack > 1) data.description += fmt::format(", {} at random stacked as channels", data.stack);
+  if (of_classifier) {
+    data.labels.assign(images.labels.begin(), images.labels.end());
+  } else if (is_conditional(config)) {
+    if (images.labels.empty()) {
+      fail<ConfigError>("--conditional: {} has no labels; leave it out, or give --data a folder of IDX files with labels",
+                        folder);
+    }
+    set_labels(data, config, images.labels, folder, real);
+  }
+  return data;
+}
+
 }  // namespace
 
 Mixture mixture_of(const std::string& name) {
@@ -91,40 +148,63 @@ Mixture mixture_of(const std::string& name) {
 
 ImageDataset load_config_images(const Config& config, Split split) {
   const int side = static_cast<int>(config.integer("image-size"));
-  return load_images(config.text("data"), split, side, side, static_cast<int>(config.integer("channels")));
+  const int64_t stack = stack_of(config), channels = config.integer("channels");
+  if (channels % stack != 0) {
+    fail<ConfigError>("--stack: {} images do not fill {} channels; give --channels {}", stack, channels, stack);
+  }
+  return load_images(config.text("data"), split, side, side, static_cast<int>(channels / stack));
 }
 
 RealData load_real_data(const Config& config, DType real) {
-  if (config.has("distribution")) return load_points(config, real);
-  ImageDataset images = load_config_images(config, Split::train);
-  leave_out(images, config.integer("holdout"), config.text("data"));
-  const bool labelled = config.has("shifts");
-  if (labelled) check_labels(images, config.text("data"));
-  if (labelled && config.integer("shifts") == 1) add_shifts(images);
-  if (images.count > kMaxRows) fail<DataError>("{}: {} images are too many", config.text("data"), images.count);
-  RealData data;
-  data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
-  data.bytes.resize(images.pixels.size());
-  std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
-  if (labelled) data.labels.assign(images.labels.begin(), images.labels.end());
-  data.description =
-      fmt::format("{}: {} images of {}x{}x{}", config.text("data"), images.count, images.height, images.width, images.channels);
-  return data;
+  return config.has("distribution") ? load_points(config, real) : load_pictures(config, real);
 }
 
-Value real_batch(const RealData& data, Value table, Value seed, Value step, int64_t batch, int64_t draw, int64_t draws_per_step) {
-  const PathScope scope(table.graph(), "real_" + std::to_string(draw));
-  IndexDraw d{.count = batch, .population = data.table.shape[0], .replacement = data.replacement};
+DataInputs data_inputs(Graph& graph, const RealData& data) {
+  DataInputs inputs;
+  inputs.table = graph.input("data", data.table);
+  if (data.classes > 0) inputs.labels = graph.input("labels", data.label_table);
+  return inputs;
+}
+
+RealBatch real_batch(const RealData& data, const DataInputs& inputs, const BatchDraw& draw) {
+  const PathScope scope(inputs.table.graph(), "real_" + std::to_string(draw.draw));
+  IndexDraw d{.count = draw.batch, .population = data.table.shape[0], .replacement = data.replacement};
   if (!data.replacement) {
-    d.draw = draw;
-    d.draws_per_step = draws_per_step;
+    d.draw = draw.draw;
+    d.draws_per_step = draw.draws_per_step;
     d.stream = "real/epochs";
   }
-  const Value rows = gather(table, random_indices(seed, step, d));
-  if (!data.fresh) return rows;
-  const Value noise = data.normal_noise ? random_normal(seed, step, 0.0, data.noise_scale, rows.shape())
-                                        : random_uniform(seed, step, 0.0, data.noise_scale, rows.shape());
-  return add(rows, noise);
+  const Value rows = random_indices(draw.seed, draw.step, d);
+  RealBatch batch{gather(inputs.table, rows), {}};
+  if (inputs.labels) batch.labels = gather(inputs.labels, rows);
+  if (data.stack > 1) {
+    std::vector<Value> layers{batch.samples};
+    for (int64_t i = 1; i < data.stack; ++i) layers.push_back(gather(inputs.table, random_indices(draw.seed, draw.step, d)));
+    batch.samples = concat(layers, 3);
+  }
+  if (!data.fresh) return batch;
+  const Shape shape = batch.samples.shape();
+  const Value noise = data.normal_noise ? random_normal(draw.seed, draw.step, 0.0, data.noise_scale, shape)
+                                        : random_uniform(draw.seed, draw.step, 0.0, data.noise_scale, shape);
+  batch.samples = add(batch.samples, noise);
+  return batch;
+}
+
+std::vector<float> real_images(const RealData& data, int64_t count) {
+  const Shape shape = data.sample_shape();
+  const int64_t channels = data.table.shape[3], pixels = shape[0] * shape[1];
+  const int64_t n = std::min(count, data.table.shape[0] / data.stack);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(data.bytes.data());
+  std::vector<float> images;
+  for (int64_t i = 0; i < n * pixels; ++i) {
+    for (int64_t s = 0; s < data.stack; ++s) {
+      const int64_t row = i / pixels * data.stack + s;
+      for (int64_t c = 0; c < channels; ++c) {
+        images.push_back(static_cast<float>(bytes[(row * pixels + i % pixels) * channels + c]) / 127.5f - 1.f);
+      }
+    }
+  }
+  return images;
 }
 
 std::vector<double> real_points(const RealData& data, const Config& config, int64_t count) {

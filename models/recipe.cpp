@@ -3,22 +3,16 @@
 #include "kernels/common/errors.h"
 #include "models/classifier.h"
 #include "models/dcgan.h"
+#include "models/energy.h"
+#include "models/method_options.h"
 #include "models/mlp.h"
+#include "models/stacked_mnist.h"
 
 namespace forger {
 namespace {
 
 constexpr double kAny = 1e18;
 
-Option integer(std::string name, int64_t value, double low, double high, std::string help) {
-  return {.name = std::move(name), .value = value, .help = std::move(help), .low = low, .high = high};
-}
-Option real(std::string name, double value, double low, double high, std::string help) {
-  return {.name = std::move(name), .value = value, .help = std::move(help), .low = low, .high = high};
-}
-Option choice(std::string name, std::string value, std::vector<std::string> choices, std::string help) {
-  return {.name = std::move(name), .value = std::move(value), .help = std::move(help), .choices = std::move(choices)};
-}
 Option changeable(Option option) {
   option.may_change_on_resume = true;
   return option;
@@ -27,39 +21,39 @@ Option changeable(Option option) {
 /// What all recipes have; the values are those most of them share.
 std::vector<Option> common_options() {
   return {
-      integer("seed", 0, 0, 9.2e18, "of every random number: one seed, one run"),
-      changeable(integer("steps", 10000, 1, 1e12, "training steps in all")),
-      integer("batch", 32, 1, 65536, "samples in a batch"),
-      integer("n-critic", 1, 1, 64, "k: discriminator updates per generator update"),
-      choice("loss", "non-saturating", {"non-saturating", "minimax", "mse"},
-             "G's loss: -log D(G(z)), log(1 - D(G(z))), or squared error for both"),
-      choice("d-update", "separate", {"separate", "sum", "mixed"},
-             "D learns real and fake in two updates, one update on the sum of the losses, or one on a mixed batch"),
-      choice("fakes", "predict", {"predict", "shared"},
-             "D's fakes: from an inference-mode pass of G's own, or from G's training pass (faster)"),
-      choice("g-noise", "same", {"same", "fresh"}, "noise of G's update: that of D's last fakes, or new"),
-      integer("z-dim", 100, 1, 65536, "latent dimensions"),
-      choice("z-distribution", "normal", {"normal", "uniform", "constant"}, "latent noise: N(0,1), U(-1,1), or always 0.5"),
-      real("label-noise", 0.0, 0, 1, "standard deviation of the noise on D's labels"),
-      choice("optimizer", "adam", {"adam", "sgd", "rmsprop"}, "of both networks"),
-      real("g-lr", 2e-4, 0, 100, "G's learning rate"),
-      real("d-lr", 2e-4, 0, 100, "D's learning rate"),
-      real("beta1", 0.5, 0, 0.999999, "Adam"),
-      real("beta2", 0.999, 0, 0.999999999, "Adam"),
-      real("epsilon", 1e-7, 0, 1, "Adam and RMSProp"),
-      real("momentum", 0.0, 0, 0.999999, "SGD"),
-      real("rho", 0.9, 0, 0.999999, "RMSProp"),
-      choice("precision", "auto", {"auto", "fp32", "tf32", "bf16"},
-             "of matrix products; auto: fp32 on a CPU, tf32 on a GPU (a CPU has fp32 only)"),
+      integer_option("seed", 0, 0, 9.2e18, "of every random number: one seed, one run"),
+      changeable(integer_option("steps", 10000, 1, 1e12, "training steps in all")),
+      integer_option("batch", 32, 1, 65536, "samples in a batch"),
+      integer_option("n-critic", 1, 1, 64, "k: discriminator updates per generator update"),
+      choice_option("loss", "non-saturating", {"non-saturating", "minimax", "mse", "lsgan", "hinge", "wgan", "relativistic"},
+                    "the adversarial loss; mse: squared error of D's sigmoid, lsgan: of D's output itself"),
+      choice_option("d-update", "separate", {"separate", "sum", "mixed"},
+                    "D learns real and fake in two updates, one update on the sum of the losses, or one on a mixed batch"),
+      choice_option("fakes", "predict", {"predict", "shared"},
+                    "D's fakes: from an inference-mode pass of G's own, or from G's training pass (faster)"),
+      choice_option("g-noise", "same", {"same", "fresh"}, "noise of G's update: that of D's last fakes, or new"),
+      integer_option("z-dim", 100, 1, 65536, "latent dimensions"),
+      choice_option("z-distribution", "normal", {"normal", "uniform", "constant"},
+                    "latent noise: N(0,1), U(-1,1), or always 0.5"),
+      choice_option("optimizer", "adam", {"adam", "sgd", "rmsprop"}, "of both networks"),
+      real_option("g-lr", 2e-4, 0, 100, "G's learning rate"),
+      real_option("d-lr", 2e-4, 0, 100, "D's learning rate"),
+      real_option("beta1", 0.5, 0, 0.999999, "Adam"),
+      real_option("beta2", 0.999, 0, 0.999999999, "Adam"),
+      real_option("epsilon", 1e-7, 0, 1, "Adam and RMSProp"),
+      real_option("momentum", 0.0, 0, 0.999999, "SGD"),
+      real_option("rho", 0.9, 0, 0.999999, "RMSProp"),
+      choice_option("precision", "auto", {"auto", "fp32", "tf32", "bf16"},
+                    "of matrix products; auto: fp32 on a CPU, tf32 on a GPU (a CPU has fp32 only)"),
       changeable({.name = "device", .value = "auto", .help = "auto, cpu, cuda, cuda:N or emulated; auto: a GPU if there is one"}),
       {.name = "providers", .value = "auto", .help = "kernels, best first; auto: all that the device has"},
-      integer("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
-      changeable(integer("log-every", 100, 1, kAny, "steps between log lines")),
-      changeable(integer("sample-every", 100, 1, kAny, "steps between pictures")),
-      changeable(integer("checkpoint-every", 1000, 1, kAny, "steps between checkpoints")),
-      changeable(integer("keep", 3, 1, 1e9, "newest checkpoints to keep")),
-      changeable(choice("on-collapse", "continue", {"continue", "stop"},
-                        "when the monitor says collapse or diverged: go on, or save and end with exit code 3")),
+      integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
+      changeable(integer_option("log-every", 100, 1, kAny, "steps between log lines")),
+      changeable(integer_option("sample-every", 100, 1, kAny, "steps between pictures")),
+      changeable(integer_option("checkpoint-every", 1000, 1, kAny, "steps between checkpoints")),
+      changeable(integer_option("keep", 3, 1, 1e9, "newest checkpoints to keep")),
+      changeable(choice_option("on-collapse", "continue", {"continue", "stop"},
+                               "when the monitor says collapse or diverged: go on, or save and end with exit code 3")),
   };
 }
 
@@ -69,7 +63,11 @@ std::vector<Option> with(std::vector<Option> options, std::vector<Option> more) 
 }
 
 Option holdout(int64_t images) {
-  return integer("holdout", images, 0, 1e9, "last images of the training set that are left out of training");
+  return integer_option("holdout", images, 0, 1e9, "last images of the training set that are left out of training");
+}
+
+std::vector<Option> common_options(int64_t classes) {
+  return with(common_options(), method_options(classes));
 }
 
 std::vector<Option> image_options() {
@@ -78,8 +76,9 @@ std::vector<Option> image_options() {
            .value = "datasets/mnist",
            .help = "folder of IDX files or of PNG and JPEG pictures",
            .may_change_on_resume = true},
-          integer("image-size", 28, 4, 512, "pictures are cropped and resized to a square of this side"),
-          integer("channels", 1, 1, 3, "1: grey, 3: colour"),
+          integer_option("image-size", 28, 4, 512, "pictures are cropped and resized to a square of this side"),
+          integer_option("channels", 1, 1, 3, "1: grey, 3: colour"),
+          integer_option("stack", 1, 1, 3, "images drawn at random that are stacked as the channels of one sample"),
           {.name = "grid", .value = "4x8", .help = "rows x columns of the sample pictures", .may_change_on_resume = true}};
 }
 
@@ -92,18 +91,47 @@ std::vector<Option> classifier_options() {
       if (o.name == name) options.push_back(o);
     }
   }
-  options.push_back(real("c-lr", 1e-3, 0, 100, "learning rate at the beginning; it falls to 0 in a straight line"));
+  options.push_back(real_option("c-lr", 1e-3, 0, 100, "learning rate at the beginning; it falls to 0 in a straight line"));
   options.push_back(holdout(10000));
-  options.push_back(integer("shifts", 1, 0, 1, "1: every image also moved by one pixel up, down, left and right"));
+  options.push_back(integer_option("shifts", 1, 0, 1, "1: every image also moved by one pixel up, down, left and right"));
   for (const Option& o : image_options()) {
     if (o.name == "data" || o.name == "image-size" || o.name == "channels") options.push_back(o);
   }
   return options;
 }
 
+/// Of a D with norm layers and dropout.
+std::vector<Option> d_options(double dropout, bool norm) {
+  std::vector<Option> options{real_option("d-dropout", dropout, 0, 0.95, "rate of D's dropout")};
+  if (norm) {
+    options.push_back(choice_option("d-norm", "batch", {"batch", "layer", "none"},
+                                    "D's normalisation; a gradient penalty "
+                                    "needs layer or none"));
+  }
+  return options;
+}
+
+/// Of the recipes whose D is an autoencoder.
+std::vector<Option> energy_options(const std::string& loss) {
+  std::vector<Option> options = with(common_options(10), image_options());
+  for (Option& o : options) {
+    if (o.name != "loss") continue;
+    o.value = loss;
+    o.choices = {"ebgan", "began"};
+    o.help = "of energies: with a margin, or in balance";
+  }
+  return with(std::move(options),
+              {real_option("ebgan-margin", 0.3, 0, 1e6, "ebgan: the energy above which fakes are let go"),
+               real_option("ebgan-pull", 0.1, 0, 1e6, "ebgan: weight of the pulling-away term, which drives G's codes apart"),
+               real_option("began-gamma", 0.5, 0, 1, "began: energy of fakes over that of real samples, the diversity ratio"),
+               real_option("began-lambda", 0.001, 0, 1, "began: how fast k follows")});
+}
+
 std::vector<Option> point_options(const std::string& distribution, int64_t data_size) {
-  return {choice("distribution", distribution, {"pattern1010", "normal1d", "gaussians4", "ring8", "grid25"}, "the real samples"),
-          integer("data-size", data_size, 0, 1e8, "real samples in all, walked through in epochs; 0: new ones in every batch")};
+  return {choice_option("distribution", distribution, {"pattern1010", "normal1d", "gaussians4", "ring8", "grid25"},
+                        "the real samples"),
+          integer_option("data-size", data_size, 0, 1e8,
+                         "real samples in all, walked through in epochs; 0: new ones in every batch")};
 }
 
 Config config(const std::string& name, std::vector<Option> options,
@@ -123,23 +151,38 @@ Value pattern_g(Network& n, Value z, const Shape&, const ForwardPass& pass) {
   return pattern_generator(n, z, pass);
 }
 Value normal1d_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
-  return points_network(n, z, {4}, s[0], pass);
+  return points_generator(n, z, {4}, s[0], pass);
 }
 Value normal1d_d(Network& n, Value x, const ForwardPass& pass) {
-  return points_network(n, x, {8}, 1, pass);
+  return points_discriminator(n, x, {8}, pass);
 }
 Value points_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
-  return points_network(n, z, {64, 64}, s[0], pass);
+  return points_generator(n, z, {64, 64}, s[0], pass);
 }
 Value points_d(Network& n, Value x, const ForwardPass& pass) {
-  return points_network(n, x, {64, 64}, 1, pass);
+  return points_discriminator(n, x, {64, 64}, pass);
+}
+Value pacgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return pacgan_generator(n, z, s[0], pass);
+}
+Value stacked_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return stacked_mnist_generator(n, z, s[0], s[2], pass);
+}
+Value energy_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
+  return energy_generator(n, z, s, pass);
+}
+Value ebgan_d(Network& n, Value x, const ForwardPass& pass) {
+  return autoencoder_discriminator(n, x, 32, true, pass);
+}
+Value began_d(Network& n, Value x, const ForwardPass& pass) {
+  return autoencoder_discriminator(n, x, 64, false, pass);
 }
 
-Recipe mixture_recipe(const std::string& name, const std::string& summary, int64_t data_size) {
+Recipe mixture_recipe(const std::string& name, const std::string& summary, int64_t data_size, int64_t modes) {
   return {name,
           summary,
           SampleKind::points,
-          config(name, with(common_options(), point_options(name, data_size)),
+          config(name, with(common_options(modes), point_options(name, data_size)),
                  {{"steps", "20000"},
                   {"batch", "250"},
                   {"z-dim", "8"},
@@ -155,13 +198,54 @@ Recipe mixture_recipe(const std::string& name, const std::string& summary, int64
           points_d};
 }
 
+/// PacGAN's protocol: 400 epochs of 100,000 samples in batches of 100.
+Recipe pacgan_recipe(const std::string& distribution, const std::string& summary, int64_t modes) {
+  const std::string name = distribution + "-pacgan";
+  return {name,
+          summary,
+          SampleKind::points,
+          config(name, with(common_options(modes), point_options(distribution, 100000)),
+                 {{"steps", "400000"},
+                  {"batch", "100"},
+                  {"z-dim", "2"},
+                  {"d-update", "sum"},
+                  {"g-noise", "fresh"},
+                  {"g-lr", "0.0001"},
+                  {"d-lr", "0.0001"},
+                  {"beta1", "0.8"},
+                  {"log-every", "1000"},
+                  {"sample-every", "10000"},
+                  {"checkpoint-every", "20000"}}),
+          pacgan_g,
+          pacgan_discriminator};
+}
+
+Recipe energy_recipe(const std::string& name, const std::string& summary,
+                     Value (*discriminator)(Network&, Value, const ForwardPass&)) {
+  return {name,
+          summary,
+          SampleKind::images,
+          config(name, energy_options(name),
+                 {{"steps", "10000"},
+                  {"d-update", "sum"},
+                  {"z-distribution", "uniform"},
+                  {"z-dim", "64"},
+                  {"batch", "64"},
+                  {"log-every", "500"},
+                  {"sample-every", "1000"},
+                  {"checkpoint-every", "5000"}}),
+          energy_g,
+          discriminator};
+}
+
 std::vector<Recipe> make_recipes() {
   std::vector<Recipe> r;
   r.push_back({"dcgan", "convolutional GAN for 28x28 images: MNIST digits in 1,000 steps", SampleKind::images,
-               config("dcgan", with(common_options(), image_options()), {{"steps", "1000"}, {"label-noise", "0.05"}}), dcgan_g,
-               dcgan_discriminator});
+               config("dcgan", with(with(common_options(10), image_options()), d_options(0.2, true)),
+                      {{"steps", "1000"}, {"label-noise", "0.05"}}),
+               dcgan_g, dcgan_discriminator});
   r.push_back({"mlp", "fully connected GAN for images, D on mixed batches of real and fake", SampleKind::images,
-               config("mlp", with(common_options(), image_options()),
+               config("mlp", with(with(common_options(10), image_options()), d_options(0.3, false)),
                       {{"steps", "10000"},
                        {"d-update", "mixed"},
                        {"z-distribution", "uniform"},
@@ -170,8 +254,20 @@ std::vector<Recipe> make_recipes() {
                        {"sample-every", "1000"},
                        {"checkpoint-every", "5000"}}),
                mlp_g, mlp_discriminator});
+  r.push_back({"stacked-mnist", "three random digits as one colour image: 1,000 modes to find", SampleKind::images,
+               config("stacked-mnist", with(with(common_options(10), image_options()), d_options(0, true)),
+                      {{"steps", "100000"},
+                       {"batch", "64"},
+                       {"stack", "3"},
+                       {"channels", "3"},
+                       {"log-every", "500"},
+                       {"sample-every", "1000"},
+                       {"checkpoint-every", "5000"}}),
+               stacked_g, stacked_mnist_discriminator});
+  r.push_back(energy_recipe("ebgan", "fully connected GAN for images whose D is an autoencoder, with a margin", ebgan_d));
+  r.push_back(energy_recipe("began", "the same with real and fake energies in balance", began_d));
   r.push_back({"pattern1010", "the smallest GAN: four numbers high, low, high, low from one constant", SampleKind::pattern,
-               config("pattern1010", with(common_options(), point_options("pattern1010", 0)),
+               config("pattern1010", with(common_options(1), point_options("pattern1010", 0)),
                       {{"steps", "10000"},
                        {"batch", "1"},
                        {"loss", "mse"},
@@ -186,7 +282,7 @@ std::vector<Recipe> make_recipes() {
                pattern_g, pattern_discriminator});
   // 10,000 epochs of ten mini-batches, three of which make a step (two for D, one for G): 33,334 steps.
   r.push_back({"normal1d", "1,000 samples of the normal distribution on a line", SampleKind::points,
-               config("normal1d", with(common_options(), point_options("normal1d", 1000)),
+               config("normal1d", with(common_options(1), point_options("normal1d", 1000)),
                       {{"steps", "33334"},
                        {"batch", "100"},
                        {"n-critic", "2"},
@@ -202,9 +298,11 @@ std::vector<Recipe> make_recipes() {
                        {"sample-every", "5000"},
                        {"checkpoint-every", "10000"}}),
                normal1d_g, normal1d_d});
-  r.push_back(mixture_recipe("gaussians4", "four normal distributions in the plane", 1000));
-  r.push_back(mixture_recipe("ring8", "eight narrow normal distributions on a circle", 0));
-  r.push_back(mixture_recipe("grid25", "25 narrow normal distributions on a grid", 0));
+  r.push_back(mixture_recipe("gaussians4", "four normal distributions in the plane", 1000, 4));
+  r.push_back(mixture_recipe("ring8", "eight narrow normal distributions on a circle", 0, 8));
+  r.push_back(mixture_recipe("grid25", "25 narrow normal distributions on a grid", 0, 25));
+  r.push_back(pacgan_recipe("ring8", "ring8 by PacGAN's protocol: larger networks, 400,000 steps", 8));
+  r.push_back(pacgan_recipe("grid25", "grid25 by PacGAN's protocol", 25));
   r.push_back(
       {kClassifierRecipe, "no GAN: the classifier with which forger eval looks at digits", SampleKind::images,
        config(kClassifierRecipe, classifier_options(),

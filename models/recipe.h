@@ -17,9 +17,10 @@ struct Recipe {
   std::string summary;  // one line for `forger list`
   SampleKind kind;
   Config defaults;
-  /// z [N, Z] -> samples [N, sample...]. Null: the recipe is a classifier, trained on labels and alone.
+  /// z [N, Z] (conditional: and classes) -> samples [N, sample...]. Null: the recipe is a classifier, trained on labels and
+  /// alone.
   Value (*generator)(Network&, Value z, const Shape& sample, const ForwardPass&);
-  /// samples -> logits [N, 1], or [N, classes] of a classifier.
+  /// samples (packed, conditional: with class channels) -> logits, scores or energies [N, 1]; a classifier's [N, classes].
   Value (*discriminator)(Network&, Value samples, const ForwardPass&);
 
   bool is_classifier() const { return generator == nullptr; }

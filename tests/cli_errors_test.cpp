@@ -20,7 +20,7 @@ TEST_CASE("values of options") {
     FORGER_REFUSES(w, (Words{"train", "pattern1010", option, ""}), option);
     FORGER_REFUSES(w, (Words{"train", "pattern1010", option}), option);
   }
-  FORGER_REFUSES(w, "train pattern1010 --loss hinge", "--loss", "'hinge'", "minimax");
+  FORGER_REFUSES(w, "train pattern1010 --loss huber", "--loss", "'huber'", "minimax");
   FORGER_REFUSES(w, "train pattern1010 --providers onednn,foo", "--providers", "'foo'", "reference");
   FORGER_REFUSES(w, "train pattern1010 --image-size 28", "image-size", "pattern1010");
   FORGER_REFUSES(w, "train pattern1010 --batch 2 --batch 3", "--batch");
@@ -55,7 +55,7 @@ TEST_CASE("config files") {
   refuses("{\"loss\": 1}", {"'loss'", "text"});
   refuses("{\"batch\": 0}", {"--batch", "range"});
   refuses("{\"batch\": 18446744073709551615}", {"--batch", "range"});
-  refuses("{\"loss\": \"hinge\"}", {"--loss", "'hinge'"});
+  refuses("{\"loss\": \"huber\"}", {"--loss", "'huber'"});
   refuses("{\"recipe\": \"dcgan\"}", {"dcgan", "mlp"});
   FORGER_REFUSES(w, "train --config c.json --batch x", "--batch");
   put_text(w / "c.json", "{\"recipe\": \"dcgna\"}");

@@ -67,9 +67,9 @@ TEST_CASE("monitor: D won, by accuracy and by loss, only over a whole window") {
   CHECK(troubles(after_losses([](int64_t s) -> LossRecord { return {s, 0.01, 1, 1}; }, 450)) == Found{});  // too early to tell
   // Lines further apart than a window: the last three count.
   CHECK(troubles(after_losses([](int64_t s) -> LossRecord { return {s, 0.01, 1, 1}; }, 4000, 1000)) == Found{Trouble::d_won});
-  // A loss without equilibrium is not judged by its size.
+  // A loss without equilibrium is judged neither by its size nor by how well it ranks.
   Monitor wasserstein{LossBalance{}};
-  for (int64_t s = 0; s <= 1000; s += 50) wasserstein.add(LossRecord{s, -3, 0.6, 1});
+  for (int64_t s = 0; s <= 1000; s += 50) wasserstein.add(LossRecord{s, -3, 0.99, 1});
   CHECK(troubles(wasserstein) == Found{});
 }
 

@@ -116,11 +116,11 @@ TEST_CASE("training: epochs pass every row once before any comes twice") {
   data.table = {DType::f32, {10, 1}};
   data.replacement = false;
   Graph graph;
-  const Value table = graph.input("data", data.table);
+  const DataInputs inputs = data_inputs(graph, data);
   const Value seed = graph.variable("seed", {DType::u64, {}}, Initializer::constant(3));
   const Value step = graph.variable("step", {DType::i64, {}}, Initializer::zeros());
-  graph.output("a", real_batch(data, table, seed, step, 5, 0, 2));
-  graph.output("b", real_batch(data, table, seed, step, 5, 1, 2));
+  graph.output("a", real_batch(data, inputs, {seed, step, 5, 0, 2}).samples);
+  graph.output("b", real_batch(data, inputs, {seed, step, 5, 1, 2}).samples);
   graph.update("step", increment(step));
   VariableStore variables(host_device());
   const float rows[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};

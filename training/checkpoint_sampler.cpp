@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "models/conditioning.h"
+#include "models/gan_networks.h"
+
 namespace forger {
 namespace {
 
@@ -20,10 +23,13 @@ const Recipe& gan_of(const Checkpoint& checkpoint) {
 Shape sample_shape_of(const Checkpoint& checkpoint) {
   const Config& c = checkpoint.config;
   if (c.has("image-size")) return {c.integer("image-size"), c.integer("image-size"), c.integer("channels")};
-  // The discriminator's first dense layer has one row per coordinate.
-  const auto it = checkpoint.tensors.find("D/dense_1/kernel");
-  if (it == checkpoint.tensors.end()) fail<DataError>("{}: has no tensor 'D/dense_1/kernel'", checkpoint.path);
-  return {it->second.first.shape.at(0)};
+  // The generator's last bias has one number per coordinate.
+  const std::string prefix = sampling_network(c) + "/dense_";
+  for (int layer = 9; layer > 0; --layer) {
+    const auto it = checkpoint.tensors.find(prefix + std::to_string(layer) + "/bias");
+    if (it != checkpoint.tensors.end()) return it->second.first.shape;
+  }
+  fail<DataError>("{}: has no tensor '{}1/bias'", checkpoint.path, prefix);
 }
 
 CheckpointSampler::CheckpointSampler(const Checkpoint& checkpoint, const std::string& device)
@@ -37,6 +43,7 @@ CheckpointSampler::CheckpointSampler(const Checkpoint& checkpoint, const std::st
 }
 
 std::vector<float> CheckpointSampler::operator()(int64_t count, uint64_t seed, const std::string& stream,
+                                                 const std::vector<int64_t>& labels,
                                                  const std::function<void(int64_t)>& progress) {
   const std::vector<float> z = latent_noise(checkpoint_.config, count, seed, stream);
   const int64_t z_dim = checkpoint_.config.integer("z-dim");
@@ -44,7 +51,11 @@ std::vector<float> CheckpointSampler::operator()(int64_t count, uint64_t seed, c
   samples.reserve(static_cast<size_t>(count * num_elements(shape_)));
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t end = std::min(count, begin + kChunk);
-    const auto chunk = sampler_({z.begin() + begin * z_dim, z.begin() + end * z_dim});
+    std::vector<int64_t> classes;
+    for (int64_t i = begin; i < end && classes_of(checkpoint_.config) > 0; ++i) {
+      classes.push_back(labels.empty() ? i % classes_of(checkpoint_.config) : labels[static_cast<size_t>(i)]);
+    }
+    const auto chunk = sampler_({z.begin() + begin * z_dim, z.begin() + end * z_dim}, classes);
     samples.insert(samples.end(), chunk.begin(), chunk.end());
     if (progress) progress(end);
   }

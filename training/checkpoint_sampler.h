@@ -21,7 +21,8 @@ class CheckpointSampler {
   const Recipe& recipe() const { return recipe_; }
   const Shape& shape() const { return shape_; }
   /// [count, shape...]: a function of the weights and (count, seed, stream) alone. `progress` gets how many are done.
-  std::vector<float> operator()(int64_t count, uint64_t seed, const std::string& stream,
+  /// A conditional generator makes `labels`, or all classes in turn if none are given.
+  std::vector<float> operator()(int64_t count, uint64_t seed, const std::string& stream, const std::vector<int64_t>& labels = {},
                                 const std::function<void(int64_t)>& progress = {});
 
  private:

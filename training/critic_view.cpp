@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "training/axes.h"
+#include "training/loss_balance.h"
 
 namespace forger {
 namespace {
@@ -40,11 +41,14 @@ Range range_of(const std::vector<float>& reals, const std::vector<float>& fakes,
 CriticView::CriticView(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
                        VariableStore& variables, const std::vector<float>& reals)
     : reals_(reals), dims_(num_elements(sample)), per_axis_(dims_ == 1 ? kLinePoints : kPlanePoints) {
-  const bool packed = config.has("pack") && config.integer("pack") > 1;  // such a D judges no single sample
-  if (recipe.kind != SampleKind::points || dims_ > 2 || packed) return;
+  if (recipe.kind != SampleKind::points || dims_ > 2 || !shows_probabilities(config)) return;
   const int64_t count = dims_ == 1 ? per_axis_ : per_axis_ * per_axis_;
-  session_ = std::make_unique<Session>(compile(build_critic(recipe, sample, count), backend.providers, backend.target), variables,
-                                       static_cast<uint64_t>(config.integer("seed")));
+  try {
+    session_ = std::make_unique<Session>(compile(build_critic(recipe, config, sample, count), backend.providers, backend.target),
+                                         variables, static_cast<uint64_t>(config.integer("seed")));
+  } catch (const ConfigError&) {
+    // D wants packs or classes: it has nothing to say of a single point.
+  }
 }
 
 std::string CriticView::json(const std::vector<float>& fakes) {

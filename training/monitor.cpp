@@ -78,7 +78,8 @@ void Monitor::judge_window(std::vector<Verdict>& found) const {
                                                     d_loss, g_loss, span, kLoss)});
   }
   const std::optional<double> floor = equilibrium_.d_loss ? std::optional(kWonLoss * *equilibrium_.d_loss) : std::nullopt;
-  if (accuracy > kWonAccuracy) {
+  // A critic without equilibrium (Wasserstein) is meant to rank well, whoever wins.
+  if (floor && accuracy > kWonAccuracy) {
     found.push_back({Trouble::d_won, fmt::format("D is right about {:.1f} % of its samples over the last {} steps (limit {:.0f} "
                                                  "%), so that G learns little; lower --d-lr or raise --label-noise",
                                                  100 * accuracy, span, 100 * kWonAccuracy)});

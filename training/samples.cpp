@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "evaluation/histogram_kl.h"
+#include "models/conditioning.h"
+#include "models/gan_networks.h"
 #include "training/pictures.h"
 
 namespace forger {
@@ -37,17 +39,25 @@ Sampler::Sampler(const Recipe& recipe, const Config& config, const Shape& sample
     : z_dim_(config.integer("z-dim")),
       chunk_(chunk_size(recipe.kind)),
       sample_size_(num_elements(sample)),
+      classes_(classes_of(config)),
       z_(static_cast<size_t>(chunk_ * z_dim_)),
       session_(compile(build_sampler(recipe, config, sample, chunk_), backend.providers, backend.target), variables,
                static_cast<uint64_t>(config.integer("seed"))) {}
 
-std::vector<float> Sampler::operator()(const std::vector<float>& z) {
+std::vector<float> Sampler::operator()(const std::vector<float>& z, std::vector<int64_t> labels) {
   const int64_t count = static_cast<int64_t>(z.size()) / z_dim_;
+  if (classes_ > 0 && labels.empty()) labels = classes_by_column(count, count, classes_);
   std::vector<float> samples;
   for (int64_t begin = 0; begin < count; begin += chunk_) {
     const int64_t n = std::min(chunk_, count - begin);
     std::copy_n(z.begin() + begin * z_dim_, n * z_dim_, z_.begin());
     session_.feed("z", z_.data());
+    if (classes_ > 0) {
+      std::vector<int64_t> chunk_labels(labels.begin() + begin, labels.begin() + begin + n);
+      chunk_labels.resize(static_cast<size_t>(chunk_), 0);
+      one_hot_ = one_hot(chunk_labels, classes_);
+      session_.feed("labels", one_hot_.data());
+    }
     session_.run();
     const std::vector<double> out = session_.output("samples");
     samples.insert(samples.end(), out.begin(), out.begin() + n * sample_size_);
@@ -63,15 +73,14 @@ PictureBook::PictureBook(const Recipe& recipe, const Config& config, const RealD
   if (recipe.kind == SampleKind::images) {
     grid_ = parse_grid(config.text("grid"), "--grid");
     count = grid_.rows * grid_.columns;
-    // The first images of the set, as the network sees them.
-    const auto n = static_cast<size_t>(std::min(count, data.table.shape[0]) * num_elements(sample_));
-    const auto* pixels = reinterpret_cast<const uint8_t*>(data.bytes.data());
-    for (size_t i = 0; i < n; ++i) reals_.push_back(static_cast<float>(pixels[i]) / 127.5f - 1.f);
+    reals_ = real_images(data, count);
   } else {
     const auto points = real_points(data, config, count);
     reals_.assign(points.begin(), points.end());
   }
   z_ = latent_noise(config, count, seed, "pictures/z");
+  const int64_t columns = recipe.kind == SampleKind::images ? grid_.columns : count;
+  if (const int64_t classes = classes_of(config)) labels_ = classes_by_column(count, columns, classes);
 }
 
 void PictureBook::write_reals(const std::string& path) const {
@@ -88,7 +97,7 @@ void PictureBook::write_reals(const std::string& path) const {
 }
 
 std::vector<float> PictureBook::write_fakes(const std::string& path) {
-  std::vector<float> fakes = sampler_(z_);
+  std::vector<float> fakes = sampler_(z_, labels_);
   if (recipe_.kind == SampleKind::images) {
     const int64_t n = static_cast<int64_t>(fakes.size()) / num_elements(sample_);
     write_grid(path, fakes, n, sample_[0], sample_[1], sample_[2], grid_.rows, grid_.columns);
@@ -104,7 +113,7 @@ std::vector<float> PictureBook::write_fakes(const std::string& path) {
 
 std::optional<double> PictureBook::kl() {
   if (recipe_.kind != SampleKind::points || sample_[0] != 1) return {};
-  const std::vector<float> fakes = sampler_(z_);
+  const std::vector<float> fakes = sampler_(z_, labels_);
   const std::vector<double> real(reals_.begin(), reals_.end()), fake(fakes.begin(), fakes.end());
   return histogram_kl(real, fake, kHistogramBins);
 }

@@ -23,12 +23,13 @@ class Sampler {
  public:
   Sampler(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend, VariableStore& variables);
 
-  /// [z.size() / z-dim, sample...] from the given latent noise.
-  std::vector<float> operator()(const std::vector<float>& z);
+  /// [z.size() / z-dim, sample...] from the given latent noise. A conditional generator makes the given classes, one per
+  /// sample, or 0, 1, ... in turn if none are given.
+  std::vector<float> operator()(const std::vector<float>& z, std::vector<int64_t> labels = {});
 
  private:
-  int64_t z_dim_, chunk_, sample_size_;
-  std::vector<float> z_;  // of one chunk
+  int64_t z_dim_, chunk_, sample_size_, classes_;
+  std::vector<float> z_, one_hot_;  // of one chunk
   Session session_;
 };
 
@@ -50,8 +51,9 @@ class PictureBook {
   const Recipe& recipe_;
   Shape sample_;
   Grid grid_{4, 8};
-  std::vector<float> reals_;  // what reals.png shows: images in [-1, 1] or points
-  std::vector<float> z_;      // fixed noise
+  std::vector<float> reals_;     // what reals.png shows: images in [-1, 1] or points
+  std::vector<float> z_;         // fixed noise
+  std::vector<int64_t> labels_;  // of a conditional run: one class per column
   Sampler sampler_;
 };
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "datasets/files.h"
+#include "models/losses.h"
 #include "training/classifier_trainer.h"
 #include "training/interrupt.h"
 #include "training/pictures.h"
@@ -205,7 +206,9 @@ class Trainer {
         series[i].values.push_back(static_cast<float>(y));
       }
     }
-    write_curves(directory_.file("losses.png"), "losses", series, equilibrium());
+    std::optional<ReferenceLine> line;
+    if (const auto e = equilibrium(config_)) line = {e->value, e->label};
+    write_curves(directory_.file("losses.png"), "losses", series, line);
     if (run_.recipe().kind == SampleKind::pattern) {
       std::vector<float> rows;
       std::vector<std::string> labels;
@@ -217,11 +220,6 @@ class Trainer {
                    labels);
     }
     console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
-  }
-
-  std::optional<ReferenceLine> equilibrium() const {
-    const LossBalance e = loss_balance(config_);
-    return e.d_loss ? std::optional(ReferenceLine{*e.d_loss, e.d_label}) : std::nullopt;
   }
 
   /// Runs again from the last snapshot, looking at every result, and throws with what it finds.
@@ -275,6 +273,7 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
                                        variables_, seed);
   session_->bind("data", data_.bytes.data());
   if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
+  if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
   variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
   if (!resume) return;
   if (resume->data_crc != data_crc_) {

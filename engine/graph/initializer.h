@@ -10,14 +10,18 @@ namespace forger {
 struct Initializer {
   enum class Kind { constant, uniform, normal };
   Kind kind = Kind::constant;
-  double a = 0;  // constant: the value; uniform: lower bound; normal: mean
-  double b = 0;  // uniform: upper bound; normal: standard deviation
+  double a = 0;         // constant: the value; uniform: lower bound; normal: mean
+  double b = 0;         // uniform: upper bound; normal: standard deviation
+  uint64_t stream = 0;  // of the random numbers; 0: that of the variable's own name
+
+  /// Starts as a copy of the variable `name`, whose initializer this is.
+  Initializer like(std::string_view name) const;
 
   static Initializer zeros() { return {}; }
-  static Initializer ones() { return {Kind::constant, 1, 0}; }
-  static Initializer constant(double value) { return {Kind::constant, value, 0}; }
-  static Initializer uniform(double low, double high) { return {Kind::uniform, low, high}; }
-  static Initializer normal(double mean, double stddev) { return {Kind::normal, mean, stddev}; }
+  static Initializer ones() { return {Kind::constant, 1, 0, 0}; }
+  static Initializer constant(double value) { return {Kind::constant, value, 0, 0}; }
+  static Initializer uniform(double low, double high) { return {Kind::uniform, low, high, 0}; }
+  static Initializer normal(double mean, double stddev) { return {Kind::normal, mean, stddev, 0}; }
 
   /// Glorot and Bengio 2010, equation 16: U(-l, l) with l = sqrt(6 / (fan_in + fan_out)). Keras's default.
   static Initializer glorot_uniform(int64_t fan_in, int64_t fan_out) {
@@ -37,6 +41,12 @@ constexpr uint64_t stream_of(std::string_view name) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
   return hash >> 16;
+}
+
+inline Initializer Initializer::like(std::string_view name) const {
+  Initializer copy = *this;
+  copy.stream = stream_of(name);
+  return copy;
 }
 
 }  // namespace forger

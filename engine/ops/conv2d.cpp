@@ -120,14 +120,14 @@ Value conv2d(Value x, Value w, int64_t stride, Padding padding) {
   return conv2d(x, w, s);
 }
 
-Value conv2d_transpose(Value x, Value w, int64_t stride) {
+Value conv2d_transpose(Value x, Value w, int64_t stride, int64_t height, int64_t width) {
   if (x.shape().size() != 4 || w.shape().size() != 4) {
     fail<ShapeError>("{}: conv2d_transpose takes NHWC and KRSC tensors, got {} and {}", w.path(), to_string(x.type()),
                      to_string(w.type()));
   }
   Conv2dShape s{.N = x.dim(0),
-                .H = x.dim(1) * stride,
-                .W = x.dim(2) * stride,
+                .H = height > 0 ? height : x.dim(1) * stride,
+                .W = width > 0 ? width : x.dim(2) * stride,
                 .C = w.dim(3),
                 .K = w.dim(0),
                 .R = w.dim(1),

@@ -46,6 +46,7 @@ Value increment(Value counter);  // i64 + 1
 
 // --- shapes ---
 Value reshape(Value x, Shape shape);
+Value stop_gradient(Value x);  // x itself, as a constant: no gradient passes
 Value broadcast_to(Value x, Shape shape);                                 // numpy's rule, right-aligned
 Value reduce_sum(Value x, std::vector<int64_t> axes, bool keep = false);  // axes sorted; keep: extents become 1
 Value reduce_mean(Value x, std::vector<int64_t> axes, bool keep = false);
@@ -59,8 +60,9 @@ Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = fals
 Value bias_add(Value x, Value b);                                                    // [..., C] + [C]
 enum class Padding { same, valid };
 Value conv2d(Value x, Value w, int64_t stride, Padding padding);  // [N,H,W,C], [K,R,S,C] -> [N,P,Q,K]
-/// Transposed convolution, 'same': [N,P,Q,K], [K,R,S,C] -> [N,P*stride,Q*stride,C]. It is conv2d_input_grad.
-Value conv2d_transpose(Value x, Value w, int64_t stride);
+/// Transposed convolution, 'same': [N,P,Q,K], [K,R,S,C] -> [N,height,width,C], by default P*stride and Q*stride; the
+/// convolution of the result must be P x Q. It is conv2d_input_grad.
+Value conv2d_transpose(Value x, Value w, int64_t stride, int64_t height = 0, int64_t width = 0);
 // The closed trio on an explicit problem size; each one's gradients are the other two.
 Value conv2d(Value x, Value w, const Conv2dShape& shape);
 Value conv2d_input_grad(Value dy, Value w, const Conv2dShape& shape);   // [N,P,Q,K], [K,R,S,C] -> [N,H,W,C]

@@ -1,4 +1,4 @@
-// Views, broadcasts and their transposes: (reshape), (broadcast_to, reduce_sum), (slice, pad), concat.
+// Views, broadcasts and their transposes: (reshape), stop_gradient, (broadcast_to, reduce_sum), (slice, pad), concat.
 #include "engine/ops/common.h"
 
 namespace forger {
@@ -135,6 +135,14 @@ const OpSpec kSpecs[] = {
      .grad = grad_reshape,
      .in_place = [](const Node&) { return InPlace{{0}}; },
      .is_view = true},
+    {.name = "stop_gradient",
+     .infer =
+         [](const InferContext& c) {
+           c.require_inputs(1);
+           return std::vector<TensorType>{c.inputs[0]};
+         },
+     .in_place = [](const Node&) { return InPlace{{0}}; },
+     .is_view = true},
     {.name = "broadcast_to", .infer = infer_broadcast_to, .grad = grad_broadcast_to},
     {.name = "reduce_sum", .infer = infer_reduce_sum, .grad = grad_reduce_sum, .flops = flops_reduce_sum},
     {.name = "concat", .infer = infer_concat, .grad = grad_concat},
@@ -150,6 +158,9 @@ std::span<const OpSpec> shape_specs() {
 
 Value reshape(Value x, Shape shape) {
   return x.shape() == shape ? x : add_node("reshape", {x}, {{"shape", std::move(shape)}});
+}
+Value stop_gradient(Value x) {
+  return add_node("stop_gradient", {x});
 }
 Value broadcast_to(Value x, Shape shape) {
   return x.shape() == shape ? x : add_node("broadcast_to", {x}, {{"shape", std::move(shape)}});

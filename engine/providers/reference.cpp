@@ -346,6 +346,7 @@ std::vector<Kernel> make_table() {
       {"slice", "slice_reference", always, slice},
       {"softmax", "softmax_reference", always, softmax},
       {"softmax_cross_entropy", "softmax_cross_entropy_reference", always, softmax_cross_entropy},
+      {"stop_gradient", "stop_gradient_view", always, reshape},
   };
   for (int i = 0; i < kNumScalarOps; ++i) {
     table.push_back({name_of(static_cast<ScalarOp>(i)), "elementwise_reference", always, elementwise});

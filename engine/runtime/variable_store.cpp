@@ -8,7 +8,7 @@ namespace {
 template <class T>
 std::vector<T> initial_values(const Initializer& init, int64_t n, uint64_t seed, const std::string& name) {
   std::vector<double> values(static_cast<size_t>(n), init.a);
-  const reference::RandomKey key{seed, stream_of(name), 0};
+  const reference::RandomKey key{seed, init.stream != 0 ? init.stream : stream_of(name), 0};
   if (init.kind == Initializer::Kind::uniform) reference::random_uniform(n, init.a, init.b, key, values.data());
   if (init.kind == Initializer::Kind::normal) reference::random_normal(n, init.a, init.b, key, values.data());
   return {values.begin(), values.end()};

@@ -10,6 +10,8 @@ void add_shape_cases(std::vector<Case>& cases) {
         {.op = op, .name = std::move(name), .inputs = std::move(inputs), .build = std::move(build), .exact_on_integers = true});
   };
   add("reshape", "[2,6] to [3,4]", {{{2, 6}}}, [](auto v) { reshape(v[0], {3, 4}); });
+  add("stop_gradient", "[2,6]", {{{2, 6}}}, [](auto v) { stop_gradient(v[0]); });
+  cases.back().check_gradients = false;  // it has none
   add("broadcast_to", "channels", {{{5}}}, [](auto v) { broadcast_to(v[0], {2, 3, 4, 5}); });
   add("broadcast_to", "inner axis", {{{3, 1}}}, [](auto v) { broadcast_to(v[0], {2, 3, 4}); });
   add("broadcast_to", "scalar", {{{}}}, [](auto v) { broadcast_to(v[0], {7}); });
