@@ -94,6 +94,7 @@ void add_rows(EvalReport& r, const DigitMetrics& m, const DigitMetrics& f) {
       row("score_ratio", "classifier score / that of real", m.score_ratio, f.score_ratio, ".95 or more, .99 are excellent"),
       row("class_tv", "class histogram, total variation", m.class_tv, f.class_tv, "at most .06, .02 are excellent"),
       row("outliers", "share like no real image", m.outliers, f.outliers, "at most .05"),
+      row("pixel_outliers", "share unlike any training image", m.pixel_outliers, f.pixel_outliers, "at most .05"),
       row("spread_ratio", "distance of two samples / of real", m.spread_ratio, f.spread_ratio, "near 1; below .5: collapse"),
       row("spacing_ratio", "distance of neighbours / of real", m.spacing_ratio, f.spacing_ratio, "near 1; below .5: repeats"),
       row("duplicates", "share that repeat a sample", m.duplicates, f.duplicates, "at most .05"),

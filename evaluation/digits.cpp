@@ -59,6 +59,7 @@ DigitReference::DigitReference(Classified reference, ImageBytes train, ImageByte
   spacing_ = std::sqrt(median(radii_));
   outlier_limit_ = quantile(neighbour_radii(points, 1), 0.99);
   copy_limit_ = quantile(held_out_distances_, 0.005);
+  noise_limit_ = quantile(held_out_distances_, 0.995);
   held_out_median_ = std::sqrt(median(held_out_distances_));
 }
 
@@ -113,6 +114,8 @@ DigitMetrics DigitReference::operator()(const Classified& samples, ImageBytes pi
   const std::vector<float> distances = is_floor ? held_out_distances_ : train_distances(pixels);
   const auto is_near = [&](float d) { return double{d} < copy_limit_; };
   m.near_copies = share(std::count_if(distances.begin(), distances.end(), is_near), static_cast<int64_t>(distances.size()));
+  const auto is_far = [&](float d) { return double{d} > noise_limit_; };
+  m.pixel_outliers = share(std::count_if(distances.begin(), distances.end(), is_far), static_cast<int64_t>(distances.size()));
   m.train_distance = std::sqrt(median(distances)) / held_out_median_;
   return m;
 }

@@ -31,6 +31,7 @@ struct DigitMetrics {
   // In the space of pixels.
   double duplicates = 0;      // share that repeat an earlier sample, byte for byte
   double exact_copies = 0;    // share that are a training image, byte for byte
+  double pixel_outliers = 0;  // of 1,000 samples: share farther from all training images than 99.5 % of the held-out ones are
   double near_copies = 0;     // of 1,000 samples: share nearer to a training image than 99.5 % of the held-out ones are
   double train_distance = 0;  // of 1,000 samples: median distance to the nearest training image, over the held-out ones'
 };
@@ -61,8 +62,8 @@ class DigitReference {
   ImageBytes train_;
   std::vector<float> train_pixels_;
   ImageBytes held_out_;
-  std::vector<float> held_out_distances_;  // squared
-  double copy_limit_, held_out_median_;    // squared; not squared
+  std::vector<float> held_out_distances_;              // squared
+  double copy_limit_, noise_limit_, held_out_median_;  // squared; not squared
 };
 
 }  // namespace forger

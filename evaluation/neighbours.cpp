@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "evaluation/pairs.h"
+#include "kernels/common/philox.h"
 
 namespace forger {
 
@@ -66,16 +67,19 @@ NeighbourMetrics neighbour_metrics(const Points& real, const Points& fake, std::
 }
 
 double mean_pair_distance(const Points& points) {
-  const int64_t half = points.rows() / 2;
-  if (half < 1) fail<DataError>("mean_pair_distance: {} points, expected two or more", points.rows());
+  constexpr uint64_t kStream = 0x5041'4952;
+  const int64_t n = points.rows();
+  if (n < 2) fail<DataError>("mean_pair_distance: {} points, expected two or more", n);
   double sum = 0;
-  for (int64_t i = 0; i < half; ++i) {
-    const auto a = points.row(i), b = points.row(i + half);
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t word = philox_block(0, kStream, 0, static_cast<uint32_t>(i)).v[0];
+    const int64_t step = 1 + philox_below(word, static_cast<uint32_t>(n - 1));  // to another point
+    const auto a = points.row(i), b = points.row((i + step) % n);
     double squared = 0;
     for (size_t j = 0; j < a.size(); ++j) squared += static_cast<double>((a[j] - b[j]) * (a[j] - b[j]));
     sum += std::sqrt(squared);
   }
-  return sum / static_cast<double>(half);
+  return sum / static_cast<double>(n);
 }
 
 double median(std::vector<float> values) {

@@ -26,7 +26,7 @@ struct NeighbourMetrics {
 NeighbourMetrics neighbour_metrics(const Points& real, const Points& fake, std::span<const float> real_radii,
                                    std::span<const float> fake_radii, int k = kNeighbours);
 
-/// Mean distance of points i and i + rows/2: how far apart two of a set usually are.
+/// Mean distance of every point to another that is chosen at random, the same on every call: how far apart two usually are.
 double mean_pair_distance(const Points& points);
 
 double median(std::vector<float> values);

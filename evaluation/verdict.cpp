@@ -77,8 +77,9 @@ Verdict judge_samples(const DigitMetrics& m, const DigitMetrics& floor) {
     found(Failure::dropped_class, fmt::format("{} {} less than 2 % of the samples", fmt::join(missing, ", "),
                                               missing.size() == 1 ? "makes" : "make each"));
   }
-  if (m.outliers > kNoise) {
-    found(Failure::noise, fmt::format("{:.1f} % of the samples are like no real image (1 % of real ones are)", 100 * m.outliers));
+  const double strange = std::max(m.outliers, m.pixel_outliers);
+  if (strange > kNoise) {
+    found(Failure::noise, fmt::format("{:.1f} % of the samples are like no real image (1 % of real ones are)", 100 * strange));
   }
   const std::vector<std::string> missed = gate(m, floor);
   v.good = v.failures.empty() && missed.empty();

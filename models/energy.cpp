@@ -4,23 +4,18 @@
 
 namespace forger {
 
-Value energy_generator(Network& network, Value z, const Shape& image, const ForwardPass& pass) {
-  Layers x(network, z, pass);
-  for (const int64_t units : {256, 512, 1024}) x.dense(units).relu();
-  x.dense(num_elements(image)).tanh().reshape(image);
-  return x.value();
-}
-
 Value autoencoder_discriminator(Network& network, Value images, int64_t code, bool squared, const ForwardPass& pass) {
   const Shape shape(images.shape().begin() + 1, images.shape().end());
-  Layers x(network, images, pass);
+  // On [0, 1]: at -1 a black background would teach the autoencoder to copy every constant image, which G finds at once.
+  const Value pixels = scale(shift(images, 1), 0.5);
+  Layers x(network, pixels, pass);
   x.flatten();
   for (const int64_t units : {512, 256}) x.dense(units).relu();
   x.dense(code);
   network.set_tap("code", x.value());
   for (const int64_t units : {256, 512}) x.dense(units).relu();
-  x.dense(num_elements(shape)).tanh();
-  const Value error = sub(x.value(), reshape(images, x.value().shape()));
+  x.dense(num_elements(shape)).sigmoid();
+  const Value error = sub(x.value(), reshape(pixels, x.value().shape()));
   return reduce_mean(squared ? square(error) : unary(ScalarOp::abs, error), {1}, true);
 }
 

@@ -6,12 +6,9 @@
 
 namespace forger {
 
-/// z [N, Z] -> images [N, H, W, C] in (-1, 1), fully connected: 256, 512, 1024, ReLU. Without batch norm: energies are small
-/// differences, in which its two modes would be told apart.
-Value energy_generator(Network& network, Value z, const Shape& image, const ForwardPass& pass);
-
 /// images [N, H, W, C] -> energies [N, 1], fully connected: 512, 256, a code of `code` numbers, 256, 512, ReLU. The
-/// energy is the mean absolute error (BEGAN, L1) or the mean squared error (EBGAN). The code is the network's tap "code".
+/// energy, of pixels in [0, 1], is the mean absolute error (BEGAN, L1) or the mean squared error (EBGAN). The code is the
+/// network's tap "code".
 Value autoencoder_discriminator(Network& network, Value images, int64_t code, bool squared, const ForwardPass& pass);
 
 /// EBGAN's pulling-away term, a scalar: the mean over pairs i != j of the squared cosine of codes [N, F]. Zhao et al. 2017

@@ -121,10 +121,10 @@ std::vector<Option> energy_options(const std::string& loss) {
     o.help = "of energies: with a margin, or in balance";
   }
   return with(std::move(options),
-              {real_option("ebgan-margin", 0.3, 0, 1e6, "ebgan: the energy above which fakes are let go"),
+              {real_option("ebgan-margin", 0.08, 0, 1e6, "ebgan: the energy above which fakes are let go"),
                real_option("ebgan-pull", 0.1, 0, 1e6, "ebgan: weight of the pulling-away term, which drives G's codes apart"),
-               real_option("began-gamma", 0.5, 0, 1, "began: energy of fakes over that of real samples, the diversity ratio"),
-               real_option("began-lambda", 0.001, 0, 1, "began: how fast k follows")});
+               real_option("began-gamma", 0.7, 0, 1, "began: energy of fakes over that of real samples, the diversity ratio"),
+               real_option("began-lambda", 0.1, 0, 1, "began: how fast k follows")});
 }
 
 std::vector<Option> point_options(const std::string& distribution, int64_t data_size) {
@@ -167,9 +167,6 @@ Value pacgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
 }
 Value stacked_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
   return stacked_mnist_generator(n, z, s[0], s[2], pass);
-}
-Value energy_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
-  return energy_generator(n, z, s, pass);
 }
 Value ebgan_d(Network& n, Value x, const ForwardPass& pass) {
   return autoencoder_discriminator(n, x, 32, true, pass);
@@ -228,13 +225,14 @@ Recipe energy_recipe(const std::string& name, const std::string& summary,
           config(name, energy_options(name),
                  {{"steps", "10000"},
                   {"d-update", "sum"},
+                  {"fakes", "shared"},
                   {"z-distribution", "uniform"},
                   {"z-dim", "64"},
                   {"batch", "64"},
                   {"log-every", "500"},
                   {"sample-every", "1000"},
                   {"checkpoint-every", "5000"}}),
-          energy_g,
+          mlp_g,
           discriminator};
 }
 

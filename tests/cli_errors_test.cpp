@@ -158,7 +158,7 @@ TEST_CASE("checkpoints that are none") {
   write_safetensors(w / "y.safetensors", std::vector<StoredTensor>{stored_tensor("rng/step", {}, step)},
                     {{"forger.config", "{\"recipe\": \"gaussians4\"}"}, {"forger.data_crc32", "0"}});
   FORGER_REFUSES(w, "train --resume y.safetensors", "y.safetensors", "other data");
-  FORGER_REFUSES(w, "sample y.safetensors", "y.safetensors", "D/dense_1/kernel");
+  FORGER_REFUSES(w, "sample y.safetensors", "y.safetensors", "G/dense_1/bias");
   // A directory none of whose checkpoints is whole.
   put_file(w / ("r/" + checkpoint_name(2)), {good.data(), 50});
   FORGER_REFUSES(w, "train --resume r --steps 4", "r: none of its 1 checkpoints is whole");

@@ -82,6 +82,20 @@ TEST_CASE("images: pictures, arrays and bytes of the right size") {
   FORGER_REFUSES(w, "sample r --grid 4x8 --out x.npy", "--grid", "x.npy");
 }
 
+TEST_CASE("classes: one per column, or the one that is asked for") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train ring8 --conditional concat --ema 0.9 --batch 8 --steps 2 --out r");
+  FORGER_RUN_OK(w, "sample r --count 8 --out all.npy");
+  FORGER_RUN_OK(w, "sample r --count 8 --class 3 --out three.npy");
+  const std::string all = w.text("all.npy").substr(128), three = w.text("three.npy").substr(128);
+  for (size_t i = 0; i < 8; ++i) CHECK((all.substr(i * 8, 8) == three.substr(i * 8, 8)) == (i == 3));
+  FORGER_REFUSES(w, "sample r --class 8", "--class", "0 to 7");
+  FORGER_RUN_OK(w, "train ring8 --batch 8 --steps 2 --out plain");
+  FORGER_REFUSES(w, "sample plain --class 3", "--class", "without classes");
+  FORGER_REFUSES(w, "train dcgan --loss wgan --weight-clip 0.01 --gradient-penalty r1 --d-update sum --d-norm none",
+                 "--weight-clip");
+}
+
 TEST_CASE("bad arguments of sample") {
   Workplace w;
   FORGER_RUN_OK(w, "train pattern1010 --steps 2 --out r");

@@ -124,6 +124,7 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
     const Verdict v = w.verdict(s);
     CHECK_MESSAGE(names(v) == Names{"repeats"}, v.text);
     CHECK(w.measure(s).duplicates == doctest::Approx(0.95));
+    CHECK(w.measure(s).spread_ratio > 0.8);  // they are as varied as fifty images are
   }
   SUBCASE("a tenth is noise") {
     std::vector<uint8_t> noise(static_cast<size_t>(kCount / 10 * kSize));
@@ -140,7 +141,8 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
     const Verdict v = w.verdict(w.classify(pixels));
     CHECK_MESSAGE(names(v) == Names{"copies"}, v.text);
     for (size_t i = 0; i < pixels.size(); ++i) {
-      pixels[i] = static_cast<uint8_t>(std::clamp(pixels[i] + static_cast<int>(i * 2654435761u >> 29) - 3, 0, 255));
+      pixels[i] = static_cast<uint8_t>(
+          std::clamp(pixels[i] + static_cast<int>(static_cast<uint32_t>(i) * 2654435761u >> 29) - 3, 0, 255));
     }
     const Samples blurred = w.classify(pixels);
     CHECK(w.measure(blurred).exact_copies == 0);
@@ -150,7 +152,8 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
     std::vector<uint8_t> pixels;
     for (int64_t i = 0; i < kCount; ++i) pixels.insert(pixels.end(), real.pixels.begin(), real.pixels.begin() + kSize);
     for (size_t i = 0; i < pixels.size(); ++i) {
-      pixels[i] = static_cast<uint8_t>(std::clamp(pixels[i] + static_cast<int>(i * 2654435761u >> 28) - 8, 0, 255));
+      pixels[i] = static_cast<uint8_t>(
+          std::clamp(pixels[i] + static_cast<int>(static_cast<uint32_t>(i) * 2654435761u >> 28) - 8, 0, 255));
     }
     const Verdict v = w.verdict(w.classify(std::move(pixels)));
     CHECK_MESSAGE(std::find(v.failures.begin(), v.failures.end(), Failure::collapse) != v.failures.end(), v.text);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "models/gan_networks.h"
 #include "training/axes.h"
 #include "training/loss_balance.h"
 
@@ -41,14 +42,12 @@ Range range_of(const std::vector<float>& reals, const std::vector<float>& fakes,
 CriticView::CriticView(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
                        VariableStore& variables, const std::vector<float>& reals)
     : reals_(reals), dims_(num_elements(sample)), per_axis_(dims_ == 1 ? kLinePoints : kPlanePoints) {
+  const GanNetworks networks(recipe, config, sample);
   if (recipe.kind != SampleKind::points || dims_ > 2 || !shows_probabilities(config)) return;
+  if (networks.pack_size() > 1 || networks.classes() > 0) return;  // such a D judges no sample by itself
   const int64_t count = dims_ == 1 ? per_axis_ : per_axis_ * per_axis_;
-  try {
-    session_ = std::make_unique<Session>(compile(build_critic(recipe, config, sample, count), backend.providers, backend.target),
-                                         variables, static_cast<uint64_t>(config.integer("seed")));
-  } catch (const ConfigError&) {
-    // D wants packs or classes: it has nothing to say of a single point.
-  }
+  session_ = std::make_unique<Session>(compile(build_critic(recipe, config, sample, count), backend.providers, backend.target),
+                                       variables, static_cast<uint64_t>(config.integer("seed")));
 }
 
 std::string CriticView::json(const std::vector<float>& fakes) {
