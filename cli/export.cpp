@@ -43,6 +43,10 @@ Config imported_config(const ImportArguments& a, const GivenOptions& given) {
   }
   const Recipe& recipe = find_recipe(a.recipe.empty() ? recipe_of_json(saved, a.file) : a.recipe);
   if (recipe.is_classifier()) fail<ConfigError>("--recipe: {} is no GAN; name one (forger list shows them)", recipe.name);
+  if (!saved.empty() && recipe.name != recipe_of_json(saved, a.file)) {
+    fail<ConfigError>("{}: holds weights of {}, not of {}; leave --recipe out", a.file, recipe_of_json(saved, a.file),
+                      recipe.name);
+  }
   Config config = recipe.defaults;
   if (!saved.empty()) config.merge_json(saved, a.file);
   for (const auto& [name, text] : given) config.set(name, text);

@@ -67,10 +67,12 @@ TEST_CASE("monitor: D won, by accuracy and by loss, only over a whole window") {
   CHECK(troubles(after_losses([](int64_t s) -> LossRecord { return {s, 0.01, 1, 1}; }, 450)) == Found{});  // too early to tell
   // Lines further apart than a window: the last three count.
   CHECK(troubles(after_losses([](int64_t s) -> LossRecord { return {s, 0.01, 1, 1}; }, 4000, 1000)) == Found{Trouble::d_won});
-  // A loss without equilibrium is not judged by its size.
-  Monitor wasserstein{LossBalance{}};
-  for (int64_t s = 0; s <= 1000; s += 50) wasserstein.add(LossRecord{s, -3, 0.6, 1});
-  CHECK(troubles(wasserstein) == Found{});
+  // A loss whose equilibrium is 0 or none is judged neither by its size nor by how well D ranks.
+  for (const auto& balance : {LossBalance{}, LossBalance{0.0, {}, "0"}}) {
+    Monitor wasserstein{balance};
+    for (int64_t s = 0; s <= 4000; s += 50) wasserstein.add(LossRecord{s, s / 50 % 8 < 4 ? -3.0 : -1.0, 0.99, 1});
+    CHECK(troubles(wasserstein) == Found{});
+  }
 }
 
 TEST_CASE("monitor: diverged, by size of the losses, by gradients, by what is not finite") {

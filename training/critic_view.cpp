@@ -5,6 +5,7 @@
 
 #include "models/gan_networks.h"
 #include "training/axes.h"
+#include "training/loss_balance.h"
 
 namespace forger {
 namespace {
@@ -42,7 +43,7 @@ CriticView::CriticView(const Recipe& recipe, const Config& config, const Shape& 
                        VariableStore& variables, const std::vector<float>& reals)
     : reals_(reals), dims_(num_elements(sample)), per_axis_(dims_ == 1 ? kLinePoints : kPlanePoints) {
   const GanNetworks networks(recipe, config, sample);
-  if (recipe.kind != SampleKind::points || dims_ > 2) return;
+  if (recipe.kind != SampleKind::points || dims_ > 2 || !shows_probabilities(config)) return;
   if (networks.pack_size() > 1 || networks.classes() > 0) return;  // such a D judges no sample by itself
   const int64_t count = dims_ == 1 ? per_axis_ : per_axis_ * per_axis_;
   session_ = std::make_unique<Session>(compile(build_critic(recipe, config, sample, count), backend.providers, backend.target),

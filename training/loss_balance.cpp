@@ -19,4 +19,9 @@ LossBalance loss_balance(const Config& config) {
   return balance;
 }
 
+bool shows_probabilities(const Config& config) {
+  const std::string& loss = config.text("loss");
+  return loss == "non-saturating" || loss == "minimax" || loss == "mse";
+}
+
 }  // namespace forger

@@ -17,4 +17,7 @@ struct LossBalance {
 /// Reads "loss" and "d-update".
 LossBalance loss_balance(const Config& config);
 
+/// Whether D's output is a probability, so that 1/2 means that it cannot tell; else it is a score or an energy.
+bool shows_probabilities(const Config& config);
+
 }  // namespace forger

@@ -77,8 +77,10 @@ void Monitor::judge_window(std::vector<Verdict>& found) const {
                                                     "{:.0f}); lower --g-lr and --d-lr",
                                                     d_loss, g_loss, span, kLoss)});
   }
-  const std::optional<double> floor = equilibrium_.d_loss ? std::optional(kWonLoss * *equilibrium_.d_loss) : std::nullopt;
-  if (accuracy > kWonAccuracy) {
+  const bool positive = equilibrium_.d_loss && *equilibrium_.d_loss > 0;
+  const std::optional<double> floor = positive ? std::optional(kWonLoss * *equilibrium_.d_loss) : std::nullopt;
+  // A critic whose equilibrium is 0 (Wasserstein) is meant to rank well, whoever wins.
+  if (floor && accuracy > kWonAccuracy) {
     found.push_back({Trouble::d_won, fmt::format("D is right about {:.1f} % of its samples over the last {} steps (limit {:.0f} "
                                                  "%), so that G learns little; lower --d-lr or raise --label-noise",
                                                  100 * accuracy, span, 100 * kWonAccuracy)});
@@ -112,7 +114,7 @@ void Monitor::judge_samples(std::vector<Verdict>& found) const {
 }
 
 void Monitor::judge_oscillation(std::vector<Verdict>& found) const {
-  if (losses_.size() < kOscillationRecords || !equilibrium_.d_loss) return;
+  if (losses_.size() < kOscillationRecords || !equilibrium_.d_loss || *equilibrium_.d_loss <= 0) return;
   std::vector<double> series;
   for (const LossRecord& r : losses_) series.push_back(r.d_loss);
   double sum = 0, squares = 0;

@@ -124,6 +124,7 @@ void write_report(const std::string& run, const Recipe& recipe, const Config& co
   json["equilibrium"] = {{"d_loss", optional_number(equilibrium.d_loss)},
                          {"g_loss", optional_number(equilibrium.g_loss)},
                          {"d_label", equilibrium.d_label}};
+  json["probabilities"] = shows_probabilities(config);
   json["series"] = series;
   json["verdicts"] = verdicts;
   json["pictures"] = read_pictures(run);

@@ -23,6 +23,7 @@ def train(name, recipe, *flags):
 RUNS = {
     "dcgan": ["dcgan", "--data", "data28"],
     "dcgan-20": ["dcgan", "--data", "data20", "--image-size", 20, "--z-dim", 7],
+    "dcgan-ema": ["dcgan", "--data", "data28", "--ema", 0.5],
     "mlp": ["mlp", "--data", "data28"],
     "gaussians4": ["gaussians4"],
     "pattern1010": ["pattern1010"],

@@ -137,7 +137,8 @@ function losses() {
   if (e.d_loss !== null) levels.push({value: e.d_loss, label: `D's equilibrium: ${e.d_label}`});
   if (e.g_loss !== null && e.g_loss !== e.d_loss) levels.push({value: e.g_loss, label: `G's equilibrium: ${short(e.g_loss)}`});
   curves("Losses", {d_loss: "D", g_loss: "G"}, {levels});
-  curves("What D says: 1 real, 0 fake", {d_real: "D(x), real", d_fake: "D(G(z)), fake"}, {levels: [{value: 0.5, label: "cannot tell"}], low: 0, high: 1});
+  curves(data.probabilities ? "What D says: 1 real, 0 fake" : "What D says", {d_real: "D(x), real", d_fake: "D(G(z)), fake"},
+         data.probabilities ? {levels: [{value: 0.5, label: "cannot tell"}], low: 0, high: 1} : {});
   curves("D's accuracy", {d_accuracy: "accuracy"}, {levels: [{value: 0.5, label: "guessing"}], low: 0, high: 1});
   curves("Gradient norms, as the optimizer has averaged them", {g_gradient: "G", d_gradient: "D"}, {log: true});
   curves("Samples compared with real ones", {diversity: "diversity", coverage: "coverage"},
