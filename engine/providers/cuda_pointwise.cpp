@@ -139,6 +139,7 @@ std::vector<Kernel> pointwise_kernels() {
       {"pad", "pad_cuda", declines_strided_copy, prepare_strided_copy},
       {"reduce_sum", "reduce_sum_cuda", declines_reduce_sum, prepare_reduce_sum},
       {"reshape", "reshape_cuda", always, prepare_reshape},
+      {"stop_gradient", "stop_gradient_cuda", always, prepare_reshape},
       {"slice", "slice_cuda", declines_strided_copy, prepare_strided_copy},
   };
   for (int i = 0; i < kNumScalarOps; ++i) {
