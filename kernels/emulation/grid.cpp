@@ -12,7 +12,7 @@
 
 namespace forger::emulation {
 
-thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim;
+constinit thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace {
 

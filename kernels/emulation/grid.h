@@ -42,7 +42,7 @@ void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Optio
 
 // What follows is for code that runs as a CUDA thread.
 
-extern thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim;
+extern constinit thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /// The block's shared memory, of exactly the size that the launch asked for.
 void* shared_memory();
