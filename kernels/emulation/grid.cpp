@@ -82,6 +82,11 @@ class Grid {
   }
   ~Grid() {
     if (!__tsan_destroy_fiber) return;
+    // Threads that an error left waiting said so at their barriers; what they did is over.
+    for (char& sync : block_sync_) __tsan_acquire(&sync);
+    for (Warp& warp : warps_) {
+      for (auto& slots : warp.slots) __tsan_acquire(slots);
+    }
     for (Thread& t : threads_) __tsan_destroy_fiber(t.fiber.tsan);
   }
   Grid(const Grid&) = delete;
