@@ -4,6 +4,11 @@
 
 namespace forger {
 
+std::optional<std::string> needs_f32(const NodeView& v) {
+  if (v.real() == DType::f32) return std::nullopt;
+  return std::string("real numbers are ") + name_of(v.real()) + ", expected f32";
+}
+
 MatmulSize matmul_size(const NodeView& v) {
   const bool ta = v.attributes().integer("transpose_a") != 0, tb = v.attributes().integer("transpose_b") != 0;
   return {v.output(0).shape[0], v.output(0).shape[1], v.input(0).shape[ta ? 0 : 1], ta, tb};

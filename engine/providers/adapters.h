@@ -34,6 +34,9 @@ std::vector<int64_t> periods_of(const NodeView& node);
 /// Elements of each tensor of an optimizer node whose inputs are `first` scalars and then groups of `group`.
 std::vector<int64_t> group_sizes(const NodeView& node, size_t first, size_t group);
 
+/// Why a kernel for f32 alone declines; nullopt if the graph is f32.
+std::optional<std::string> needs_f32(const NodeView& node);
+
 /// The Philox key of a random node: its stream, and seed and step from its last two inputs.
 struct RandomSource {
   uint64_t stream;

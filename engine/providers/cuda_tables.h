@@ -13,7 +13,4 @@ std::vector<Kernel> pointwise_kernels();
 /// Batch norm, losses, optimizers, random numbers.
 std::vector<Kernel> training_kernels();
 
-/// Why a kernel for f32 declines; nullopt if the graph is f32.
-std::optional<std::string> needs_f32(const NodeView& node);
-
 }  // namespace forger::FORGER_DEVICE

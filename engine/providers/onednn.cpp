@@ -3,11 +3,6 @@
 
 namespace forger {
 
-std::optional<std::string> needs_f32(const NodeView& node) {
-  if (node.real() == DType::f32) return std::nullopt;
-  return std::string("real numbers are ") + name_of(node.real()) + ", expected f32";
-}
-
 const Provider& onednn_provider() {
   static const std::vector<Kernel> kernels = [] {
     std::vector<Kernel> table = linear_kernels();

@@ -12,11 +12,6 @@ namespace {
 static_assert(static_cast<int>(Maths::tf32) == static_cast<int>(Precision::tf32) &&
               static_cast<int>(Maths::bf16) == static_cast<int>(Precision::bf16));
 
-std::optional<std::string> needs_f32(const NodeView& v) {
-  if (v.real() == DType::f32) return std::nullopt;
-  return fmt::format("real numbers are {}, expected f32", name_of(v.real()));
-}
-
 std::optional<std::string> declines_convolution(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
   return convolution_declines(conv2d_shape(v.attributes()));
