@@ -5,15 +5,17 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/kernel_bench.h"
+#include "bench/roofline.h"
 #include "cli/commands.h"
 #include "cli/recipe_options.h"
+#include "datasets/files.h"
 #include "training/trainer.h"
 
 namespace forger {
 namespace {
 
 struct BenchArguments {
-  std::string what, recipe = "dcgan", format = "table", op;
+  std::string what, recipe = "dcgan", format = "table", op, roofline;
   std::vector<int64_t> batches;
   int64_t repeats = 20;
 };
@@ -154,6 +156,7 @@ int bench_launches(const BenchArguments& a, const GivenOptions& given) {
 
 /// Every kernel alone on every problem of the step; where several providers take one, each against the first.
 int bench_kernels(const BenchArguments& a, const GivenOptions& given) {
+  if (!a.roofline.empty() && a.batches.size() > 1) fail<ConfigError>("--roofline: one picture is of one batch size; give one");
   std::optional<Ceilings> ceilings;
   for (const Config& config : configs(a, given)) {
     const Backend backend = open_backend(backend_options(config));
@@ -183,7 +186,13 @@ int bench_kernels(const BenchArguments& a, const GivenOptions& given) {
                                {"node", -40}});
     double first = 0;
     std::string problem;
-    for (const KernelTime& t : forger::bench_kernels(step, backend, *ceilings, {.op = a.op, .samples = a.repeats})) {
+    const auto times = forger::bench_kernels(step, backend, *ceilings, {.op = a.op, .samples = a.repeats});
+    if (!a.roofline.empty()) {
+      const std::string title = fmt::format("{}, batch {}, {}", a.recipe, config.integer("batch"), backend.description);
+      const std::string picture = roofline_svg(times, *ceilings, title);
+      write_file(a.roofline, {bytes_of(std::span<const char>(picture))});
+    }
+    for (const KernelTime& t : times) {
       if (problem != t.node) first = t.cold.median;
       problem = t.node;
       rows.row({config.integer("batch"), t.op, t.output, t.uses, t.kernel, t.cold.median, t.warm.median, t.cold.min, t.cold.max,
@@ -210,6 +219,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->delimiter(',')
       ->check(CLI::Range(1, 65536));
   command->add_option("--op", a->op, "kernels: of this op alone");
+  command->add_option("--roofline", a->roofline, "kernels: also draw them under the device's ceilings, as this SVG file");
   command->add_option("--format", a->format, "table, markdown or json")
       ->check(CLI::IsMember({"table", "markdown", "json"}))
       ->capture_default_str();

@@ -1,6 +1,7 @@
 #include "models/layers.h"
 
 #include "engine/ops/ops.h"
+#include "models/collapse.h"
 #include "models/spectral_norm.h"
 
 namespace forger {
@@ -40,7 +41,9 @@ Layers& Layers::conv2d(int64_t filters, int64_t window, int64_t stride) {
   const Value w = kernel(name + "/kernel", {filters, window, window, channels},
                          Initializer::glorot_uniform(taps * channels, taps * filters), filters);
   const Value b = net_.parameter(name + "/bias", {filters}, Initializer::zeros());
-  x_ = bias_add(forger::conv2d(x_, w, stride, Padding::same), b);
+  Value y;
+  if (net_.options().collapse && stride == 1) y = collapsed_conv2d(x_, w);
+  x_ = bias_add(y ? y : forger::conv2d(x_, w, stride, Padding::same), b);
   row(name, "Conv2D", taps * channels * filters + filters);
   return *this;
 }

@@ -4,7 +4,10 @@ namespace forger {
 
 NetworkOptions generator_options(const Config& config) {
   const std::string& spectral = config.text("spectral-norm");
-  return {.spectral_norm = spectral == "g" || spectral == "both"};
+  NetworkOptions options;
+  options.spectral_norm = spectral == "g" || spectral == "both";
+  if (config.has("collapse")) options.collapse = config.text("collapse") == "on";
+  return options;
 }
 
 NetworkOptions discriminator_options(const Config& config) {

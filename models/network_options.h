@@ -12,9 +12,10 @@ struct NetworkOptions {
   bool spectral_norm = false;     // every dense and convolution kernel is divided by its largest singular value
   bool minibatch_stddev = false;  // Layers::minibatch_stddev is there
   bool projection = false;        // Layers::logits adds the class projection
+  bool collapse = false;          // a convolution behind a transposed one becomes one with it (models/collapse.h)
 };
 
-/// Of G: "spectral-norm".
+/// Of G: "spectral-norm", "collapse".
 NetworkOptions generator_options(const Config& config);
 /// Of D: "d-norm", "d-dropout", "spectral-norm", "minibatch-stddev", "conditional". Options that a recipe has not are off.
 NetworkOptions discriminator_options(const Config& config);

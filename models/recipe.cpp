@@ -111,6 +111,13 @@ std::vector<Option> d_options(double dropout, bool norm) {
   return options;
 }
 
+/// Of a G whose transposed convolutions have a convolution right behind them.
+Option collapse_option() {
+  return choice_option("collapse", "off", {"off", "on"},
+                       "G's transposed convolutions and the convolutions behind them as one: fewer multiplications, the same "
+                       "mathematics, rounded differently");
+}
+
 /// Of the recipes whose D is an autoencoder.
 std::vector<Option> energy_options(const std::string& loss) {
   std::vector<Option> options = with(common_options(10), image_options());
@@ -239,7 +246,7 @@ Recipe energy_recipe(const std::string& name, const std::string& summary,
 std::vector<Recipe> make_recipes() {
   std::vector<Recipe> r;
   r.push_back({"dcgan", "convolutional GAN for 28x28 images: MNIST digits in 1,000 steps", SampleKind::images,
-               config("dcgan", with(with(common_options(10), image_options()), d_options(0.2, true)),
+               config("dcgan", with(with(with(common_options(10), image_options()), d_options(0.2, true)), {collapse_option()}),
                       {{"steps", "1000"}, {"label-noise", "0.05"}}),
                dcgan_g, dcgan_discriminator});
   r.push_back({"mlp", "fully connected GAN for images, D on mixed batches of real and fake", SampleKind::images,

@@ -58,6 +58,8 @@ struct OpSpec {
   std::vector<Value> (*grad)(const GradContext&) = nullptr;
   /// FLOPs; bytes are added by cost_of().
   int64_t (*flops)(const Graph&, const Node&) = nullptr;
+  /// Bytes read and written, where they are not all inputs and all outputs once.
+  int64_t (*bytes)(const Graph&, const Node&) = nullptr;
   /// For each output the inputs whose memory it may take over, best first. Missing entries mean none.
   InPlace (*in_place)(const Node&) = nullptr;
   /// True for ops without computation whose output is the input's memory seen with another shape.

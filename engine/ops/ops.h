@@ -54,6 +54,7 @@ Value mean_all(Value x);  // -> scalar []
 Value concat(std::vector<Value> parts, int64_t axis);
 Value slice(Value x, std::vector<int64_t> begin, std::vector<int64_t> size);
 Value pad(Value x, std::vector<int64_t> before, Shape to);  // with zeros; slice's gradient
+Value window_add(Value x, Value part, std::vector<int64_t> begin, double p = 1);  // x + p * part, from begin on
 
 // --- linear ---
 Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = false);  // 2-D

@@ -1,4 +1,4 @@
-// Views, broadcasts and their transposes: (reshape), stop_gradient, (broadcast_to, reduce_sum), (slice, pad), concat.
+// Views, broadcasts and their transposes: (reshape), stop_gradient, (broadcast_to, reduce_sum), (slice, pad), window_add, concat.
 #include "engine/ops/common.h"
 
 namespace forger {
@@ -129,6 +129,25 @@ std::vector<Value> grad_pad(const GradContext& c) {
   return {slice(c.cotangents[0], c.attributes().list("before"), c.input(0).shape())};
 }
 
+/// x and a part that is added to x, times "p", from "begin" on.
+std::vector<TensorType> infer_window_add(const InferContext& c) {
+  c.require_inputs(2);
+  c.require_real(0);
+  c.require_real(1);
+  const Shape &shape = c.inputs[0].shape, &part = c.inputs[1].shape;
+  const auto& begin = c.attributes.list("begin");
+  bool fits = begin.size() == shape.size() && part.size() == shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i) fits = begin[i] >= 0 && begin[i] + part[i] <= shape[i];
+  c.require(fits, "{} at {} does not fit into {}", to_string(part), to_string(begin), to_string(shape));
+  return {c.inputs[0]};
+}
+
+std::vector<Value> grad_window_add(const GradContext& c) {
+  const Value dy = c.cotangents[0];
+  const Value part = c.needed[1] ? slice(dy, c.attributes().list("begin"), c.input(1).shape()) : Value{};
+  return {dy, part ? scale(part, c.attributes().real("p")) : Value{}};
+}
+
 const OpSpec kSpecs[] = {
     {.name = "reshape",
      .infer = infer_reshape,
@@ -148,6 +167,12 @@ const OpSpec kSpecs[] = {
     {.name = "concat", .infer = infer_concat, .grad = grad_concat},
     {.name = "slice", .infer = infer_slice, .grad = grad_slice},
     {.name = "pad", .infer = infer_pad, .grad = grad_pad},
+    {.name = "window_add",
+     .infer = infer_window_add,
+     .grad = grad_window_add,
+     .flops = [](const Graph& g, const Node& n) { return 2 * g.type(n.inputs[1]).size(); },
+     .bytes = [](const Graph& g, const Node& n) { return 3 * static_cast<int64_t>(g.type(n.inputs[1]).bytes()); },  // in place
+     .in_place = [](const Node&) { return InPlace{{0}}; }},
 };
 
 }  // namespace
@@ -182,6 +207,9 @@ Value concat(std::vector<Value> parts, int64_t axis) {
 }
 Value slice(Value x, std::vector<int64_t> begin, std::vector<int64_t> size) {
   return add_node("slice", {x}, {{"begin", std::move(begin)}, {"size", std::move(size)}});
+}
+Value window_add(Value x, Value part, std::vector<int64_t> begin, double p) {
+  return add_node("window_add", {x, part}, {{"begin", std::move(begin)}, {"p", p}});
 }
 Value pad(Value x, std::vector<int64_t> before, Shape to) {
   return add_node("pad", {x}, {{"before", std::move(before)}, {"shape", std::move(to)}});

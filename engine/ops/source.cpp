@@ -33,7 +33,14 @@ const OpSpec kSpecs[] = {
     {.name = "variable", .infer = infer_declared, .is_source = true},
     {.name = "input", .infer = infer_declared, .is_source = true},
     {.name = "fill", .infer = infer_declared},
-    {.name = "gather", .infer = infer_gather},
+    {.name = "gather",
+     .infer = infer_gather,
+     .bytes =
+         [](const Graph& g, const Node& n) {  // of the table only the rows that are asked for
+           const TensorType &rows = g.type(n.outputs[0]), &table = g.type(n.inputs[0]);
+           const auto read = rows.size() * static_cast<int64_t>(table.bytes()) / table.size();
+           return read + static_cast<int64_t>(rows.bytes() + g.type(n.inputs[1]).bytes());
+         }},
     {.name = "increment", .infer = infer_increment, .in_place = [](const Node&) { return InPlace{{0}}; }},
 };
 

@@ -53,6 +53,7 @@ Cost cost_of(const Graph& graph, const Node& node) {
     cost.bytes += static_cast<int64_t>(graph.type(id).bytes());
     cost.flops += graph.type(id).size();
   }
+  if (node.op->bytes) cost.bytes = node.op->bytes(graph, node);
   if (node.op->flops) cost.flops = node.op->flops(graph, node);
   return cost;
 }

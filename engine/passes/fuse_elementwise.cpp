@@ -123,6 +123,7 @@ std::span<const Pass> default_passes() {
   static constexpr Pass passes[] = {{"simplify", simplify},
                                     {"cse", cse},
                                     {"dce", dce},
+                                    {"fuse_pad", fuse_pad},
                                     {"fuse_bias", fuse_bias},
                                     {"fuse_elementwise", fuse_elementwise},
                                     {"dce", dce}};

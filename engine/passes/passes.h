@@ -15,6 +15,9 @@ Graph cse(const Graph& graph);
 /// Removes multiplications by one, which the seed of backpropagation leaves behind, and folds broadcasts of constants.
 Graph simplify(const Graph& graph);
 
+/// Sums and differences with a padded tensor touch only what is inside the padding: window_add.
+Graph fuse_pad(const Graph& graph);
+
 /// bias_add on a convolution or matmul that nothing else reads becomes the bias operand of that op.
 Graph fuse_bias(const Graph& graph);
 

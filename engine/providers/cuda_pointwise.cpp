@@ -114,6 +114,27 @@ StridedCopy strided_copy_of(const NodeView& v) {
   return broadcast_copy(from, to, bytes);
 }
 
+/// The part's place in x.
+StridedCopy window_of(const NodeView& v) {
+  return slice_copy(v.input(0).shape, v.attributes().list("begin"), v.input(1).shape, sizeof(float));
+}
+
+std::optional<std::string> declines_window_add(const NodeView& v) {
+  if (auto reason = needs_f32(v)) return reason;
+  const size_t axes = window_of(v).axes.size();
+  if (axes <= kMaxCopyAxes) return std::nullopt;
+  return fmt::format("{} axes that do not merge, at most {} are possible", axes, kMaxCopyAxes);
+}
+
+PreparedKernel prepare_window_add(const NodeView& v) {
+  const Shape& shape = v.input(0).shape;
+  return {[window = window_of(v), all = broadcast_copy(shape, shape, sizeof(float)),
+           p = static_cast<float>(v.attributes().real("p"))](const KernelArgs& a) {
+    if (a.outputs[0] != a.inputs[0]) strided_copy(all, a.inputs[0], a.outputs[0], a.stream);
+    window_add(window, a.in<float>(1), p, a.out<float>(0), a.stream);
+  }};
+}
+
 std::optional<std::string> declines_strided_copy(const NodeView& v) {
   const size_t axes = strided_copy_of(v).axes.size();
   if (axes <= kMaxCopyAxes) return std::nullopt;
@@ -141,6 +162,7 @@ std::vector<Kernel> pointwise_kernels() {
       {"reshape", "reshape_cuda", always, prepare_reshape},
       {"stop_gradient", "stop_gradient_cuda", always, prepare_reshape},
       {"slice", "slice_cuda", declines_strided_copy, prepare_strided_copy},
+      {"window_add", "window_add_cuda", declines_window_add, prepare_window_add},
   };
   for (int i = 0; i < kNumScalarOps; ++i) {
     table.push_back({name_of(static_cast<ScalarOp>(i)), "elementwise_cuda", declines_elementwise, prepare_elementwise});

@@ -113,6 +113,17 @@ PreparedKernel pad(const NodeView& v) {
   });
 }
 
+PreparedKernel window_add(const NodeView& v) {
+  return for_real(v, [shape = v.input(1).shape, begin = v.attributes().list("begin"), to = v.output(0).shape,
+                      p = v.attributes().real("p")](auto t) {
+    using T = decltype(t);
+    return [=](const KernelArgs& a) {
+      if (a.outputs[0] != a.inputs[0]) std::copy_n(a.in<T>(0), reference::product(to), a.out<T>(0));
+      reference::window_add(shape, a.in<T>(1), static_cast<T>(p), to, begin, a.out<T>(0));
+    };
+  });
+}
+
 PreparedKernel max_pool_pick(const NodeView& v) {
   return for_real(v, [s = pool_shape_of(v)](auto t) {
     using T = decltype(t);
@@ -347,6 +358,7 @@ std::vector<Kernel> make_table() {
       {"softmax", "softmax_reference", always, softmax},
       {"softmax_cross_entropy", "softmax_cross_entropy_reference", always, softmax_cross_entropy},
       {"stop_gradient", "stop_gradient_view", always, reshape},
+      {"window_add", "window_add_reference", always, window_add},
   };
   for (int i = 0; i < kNumScalarOps; ++i) {
     table.push_back({name_of(static_cast<ScalarOp>(i)), "elementwise_reference", always, elementwise});

@@ -1,4 +1,5 @@
-// y[i0, i1, ...] = x[offset + sum (i - before) * stride], or zero where an index falls outside: slice, pad, broadcast_to.
+// y[i0, i1, ...] = x[offset + sum (i - before) * stride], or zero where an index falls outside: slice, pad, broadcast_to;
+// and the way back, y[offset + sum i * stride] += p * x[i0, i1, ...]: window_add.
 //
 // Threads: each makes kUnits units of y, a block's width apart, so stores are coalesced; loads are as far as x's inner
 // axis is. A unit is the widest of 16, 8, 4 and 1 bytes that every access can be cut into. Axes are divided out by
@@ -45,6 +46,43 @@ __global__ void __launch_bounds__(kThreads)
   for (int k = 0; k < kUnits; ++k) {
     const int64_t i = first + k * int64_t{kThreads};
     if (i < axes.total) y[i] = v[k];
+  }
+}
+
+__device__ __forceinline__ float plus(float y, float p, float x) {
+  return fmaf(p, x, y);
+}
+__device__ __forceinline__ float2 plus(float2 y, float p, float2 x) {
+  return make_float2(fmaf(p, x.x, y.x), fmaf(p, x.y, y.y));
+}
+__device__ __forceinline__ float4 plus(float4 y, float p, float4 x) {
+  return make_float4(fmaf(p, x.x, y.x), fmaf(p, x.y, y.y), fmaf(p, x.z, y.z), fmaf(p, x.w, y.w));
+}
+
+/// axes: of a slice of y, all of it inside.
+template <class Unit>
+__global__ void __launch_bounds__(kThreads)
+    window_add_f32_kernel(const __grid_constant__ Axes axes, const Unit* __restrict__ part, float p, Unit* __restrict__ y) {
+  const int64_t first = int64_t{blockIdx.x} * (kUnits * kThreads) + threadIdx.x;
+  Unit old[kUnits] = {}, add[kUnits] = {};
+  int64_t target[kUnits] = {};
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int64_t i = first + k * int64_t{kThreads};
+    if (i >= axes.total) continue;
+    int64_t rest = i;
+    target[k] = axes.offset;
+    for (int d = 0; d < axes.count; ++d) {
+      const int64_t outer = axes.axis[d].extent.divide(rest);
+      target[k] += (rest - outer * axes.axis[d].extent.value) * axes.axis[d].stride;
+      rest = outer;
+    }
+    old[k] = y[target[k]];
+    add[k] = part[i];
+  }
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    if (first + k * int64_t{kThreads} < axes.total) y[target[k]] = plus(old[k], p, add[k]);
   }
 }
 
@@ -127,7 +165,9 @@ StridedCopy broadcast_copy(const std::vector<int64_t>& from, const std::vector<i
   return simplified(copy);
 }
 
-void strided_copy(const StridedCopy& copy, const void* x, void* y, Stream stream) {
+namespace {
+
+Axes axes_of(const StridedCopy& copy) {
   Axes axes{};
   axes.offset = copy.offset;
   axes.total = 1;
@@ -136,6 +176,20 @@ void strided_copy(const StridedCopy& copy, const void* x, void* y, Stream stream
     axes.total *= a.extent;
     if (a.extent > 0) axes.axis[axes.count++] = {Divisor(a.extent), a.stride, a.before, a.inside};
   }
+  return axes;
+}
+
+template <class Unit>
+void launch_window_add(const Axes& axes, const float* part, float p, float* y, Stream stream) {
+  launch(window_add_f32_kernel<Unit>,
+         {.grid_x = static_cast<unsigned>(ceil_div(axes.total, kUnits * kThreads)), .threads = kThreads}, stream, axes,
+         reinterpret_cast<const Unit*>(part), p, reinterpret_cast<Unit*>(y));
+}
+
+}  // namespace
+
+void strided_copy(const StridedCopy& copy, const void* x, void* y, Stream stream) {
+  const Axes axes = axes_of(copy);
   if (axes.total == 0) return;
   switch (copy.bytes) {
     case 16:
@@ -147,6 +201,14 @@ void strided_copy(const StridedCopy& copy, const void* x, void* y, Stream stream
     default:
       return launch_copy<uint8_t>(axes, x, y, stream);
   }
+}
+
+void window_add(const StridedCopy& window, const float* part, float p, float* y, Stream stream) {
+  const Axes axes = axes_of(window);
+  if (axes.total == 0) return;
+  if (window.bytes == 16) return launch_window_add<float4>(axes, part, p, y, stream);
+  if (window.bytes == 8) return launch_window_add<float2>(axes, part, p, y, stream);
+  launch_window_add<float>(axes, part, p, y, stream);
 }
 
 }  // namespace forger::FORGER_DEVICE

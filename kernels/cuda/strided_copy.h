@@ -1,4 +1,4 @@
-// Slices, pads and broadcasts: copies whose source is found by index arithmetic.
+// Slices, pads, broadcasts and additions to a window: copies whose source or target is found by index arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -37,5 +37,8 @@ StridedCopy broadcast_copy(const std::vector<int64_t>& from, const std::vector<i
 
 /// `copy` is simplified and has at most kMaxCopyAxes axes. x and y do not overlap and are aligned to 16 bytes.
 void strided_copy(const StridedCopy& copy, const void* x, void* y, Stream stream);
+
+/// Adds p * part [size of the window] to a window of y, f32; `window` is the slice_copy that would read it. Aligned as above.
+void window_add(const StridedCopy& window, const float* part, float p, float* y, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

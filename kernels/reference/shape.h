@@ -74,6 +74,17 @@ void copy_into(const Extents& shape, const T* x, const Extents& to, const Extent
   });
 }
 
+/// y (of `to`) += p * part (of `shape`), from `begin` on.
+template <class T>
+void window_add(const Extents& shape, const T* part, T p, const Extents& to, const Extents& begin, T* y) {
+  const Extents strides = dense_strides(to);
+  for_each_index(shape, [&](const Extents& index, int64_t linear) {
+    int64_t target = 0;
+    for (size_t axis = 0; axis < shape.size(); ++axis) target += (begin[axis] + index[axis]) * strides[axis];
+    y[target] += p * part[linear];
+  });
+}
+
 /// y (of `size`) = x (of `shape`) from `begin` on.
 template <class T>
 void slice(const Extents& shape, const T* x, const Extents& begin, const Extents& size, T* y) {

@@ -56,6 +56,13 @@ void add_shape_cases(std::vector<Case>& cases) {
   add_large("pad", "images", {{{3, 14, 14, 8}}}, [](auto v) { pad(v[0], {0, 1, 2, 0}, {3, 17, 16, 8}); });
   add_large("pad", "batch", {{{5, 130}}}, [](auto v) { pad(v[0], {3, 0}, {9, 130}); });
   add_large("pad", "wide channels", {{{40, 12}}}, [](auto v) { pad(v[0], {0, 4}, {40, 24}); });
+  add_large("window_add", "border of images", {{{3, 14, 14, 8}}, {{3, 1, 14, 8}}}, [](auto v) {
+    window_add(v[0], v[1], {0, 13, 0, 0}, -1);
+  });
+  add_large("window_add", "odd channels", {{{2, 9, 7, 3}}, {{2, 9, 2, 3}}}, [](auto v) { window_add(v[0], v[1], {0, 0, 5, 0}); });
+  add_large("window_add", "two channels", {{{40, 6}}, {{40, 2}}}, [](auto v) { window_add(v[0], v[1], {0, 4}, 2); });
+  add_large("window_add", "several blocks", {{{40, 30, 12}}, {{38, 25, 8}}}, [](auto v) { window_add(v[0], v[1], {1, 2, 4}); });
+  add("window_add", "inside", {{{4, 7}}, {{2, 3}}}, [](auto v) { window_add(v[0], v[1], {1, 2}, 0.5); });
   add("slice", "inside", {{{5, 6, 7}}}, [](auto v) { slice(v[0], {1, 0, 3}, {2, 6, 4}); });
   add("pad", "around", {{{2, 3}}}, [](auto v) { pad(v[0], {1, 2}, {4, 7}); });
 }
