@@ -91,13 +91,13 @@ std::string roofline_svg(std::span<const KernelTime> kernels, const Ceilings& ce
   };
 
   const double ridge = ceilings.gflops / ceilings.gbps;
-  double least_x = ridge, most_x = ridge, least_y = ceilings.gflops;
+  double least_x = ridge, most_x = ridge, least_y = ceilings.gflops, most_y = ceilings.gflops;
   for (const Disc& d : discs) {
     least_x = std::min(least_x, d.intensity), most_x = std::max(most_x, d.intensity);
-    least_y = std::min(least_y, d.kernel->gflops);
+    least_y = std::min(least_y, d.kernel->gflops), most_y = std::max(most_y, d.kernel->gflops);  // caches beat a copy
   }
   const LogAxis x = axis_around(least_x, most_x, kLeft, kLeft + kWidth);
-  const LogAxis y = axis_around(least_y, ceilings.gflops, kTop + kHeight, kTop);
+  const LogAxis y = axis_around(least_y, most_y, kTop + kHeight, kTop);
 
   std::string svg = fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {0:.0f} {1:.0f}' width='{0:.0f}' height='{1:.0f}' "
@@ -117,6 +117,14 @@ std::string roofline_svg(std::span<const KernelTime> kernels, const Ceilings& ce
   svg += text(kLeft + kWidth / 2, kTop + kHeight + 44, "FLOP per byte", "text-anchor='middle'");
   svg += text(kLeft, kTop - 8, "GFLOP/s");
 
+  for (const Disc& d : discs) {
+    const KernelTime& k = *d.kernel;
+    svg += fmt::format(
+        "<circle cx='{:.1f}' cy='{:.1f}' r='{:.1f}' fill='{}' fill-opacity='0.6' stroke='white'><title>{}</title></circle>\n",
+        x.at(d.intensity), y.at(k.gflops), 3 + 60 * std::sqrt(d.share), color_of(k.op),
+        escaped(fmt::format("{} ({}) {}: {:.3f} ms x {}, {:.0f} GFLOP/s, {:.0f} GB/s, {:.0f} % of the roof", k.kernel, k.node,
+                            k.output, k.cold.median, k.uses, k.gflops, k.gbps, 100 * k.ceiling)));
+  }
   // The roof: memory's slope from where it enters the picture, arithmetic's flat part.
   const double left = std::max(std::pow(10, x.low), std::pow(10, y.low) / ceilings.gbps);
   const std::string roof = "stroke='#222222' stroke-width='2'";
@@ -126,16 +134,15 @@ std::string roofline_svg(std::span<const KernelTime> kernels, const Ceilings& ce
               "text-anchor='end'");
   svg += text(x.at(left) + 10, y.at(left * ceilings.gbps) - 6, fmt::format("copy: {:.0f} GB/s", ceilings.gbps));
 
-  for (const Disc& d : discs) {
-    const KernelTime& k = *d.kernel;
-    svg += fmt::format(
-        "<circle cx='{:.1f}' cy='{:.1f}' r='{:.1f}' fill='{}' fill-opacity='0.6' stroke='white'><title>{}</title></circle>\n",
-        x.at(d.intensity), y.at(k.gflops), 3 + 60 * std::sqrt(d.share), color_of(k.op),
-        escaped(fmt::format("{} ({}) {}: {:.3f} ms x {}, {:.0f} GFLOP/s, {:.0f} GB/s, {:.0f} % of the roof", k.kernel, k.node,
-                            k.output, k.cold.median, k.uses, k.gflops, k.gbps, 100 * k.ceiling)));
-  }
   double row = kTop + 10;
   svg += text(kLeft + kWidth + 24, row, "share of the step's time", "font-weight='bold'");
+  // What has a colour of its own, and the rest together.
+  constexpr size_t kNamed = std::size(kColors) - 1;
+  for (size_t i = kNamed; i + 1 < ops.size(); ++i) ops.back().second += ops[i].second;
+  if (ops.size() > kNamed + 1) {
+    ops[kNamed] = {"all others", ops.back().second};
+    ops.resize(kNamed + 1);
+  }
   for (const auto& [op, share] : ops) {
     row += 20;
     svg += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='6' fill='{}' fill-opacity='0.6'/>\n", kLeft + kWidth + 30, row - 4,
