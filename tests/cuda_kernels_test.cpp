@@ -81,7 +81,8 @@ std::vector<std::string> run(const Case& c, const Graph& graph, const Kernel& ke
   }
   const PreparedKernel prepared = kernel.prepare(view);
   Tensor workspace(prepared.workspace_bytes);
-  prepared.run({in, out, workspace.buffer.data()});
+  std::vector<uint32_t> counters(prepared.counters, 0);
+  prepared.run({in, out, workspace.buffer.data(), nullptr, counters.data()});
   std::vector<std::string> results;
   for (size_t o = 0; o < out.size(); ++o) results.emplace_back(static_cast<const char*>(out[o]), view.output(o).bytes());
   return results;

@@ -82,8 +82,8 @@ std::optional<std::string> declines_reduce_sum(const NodeView& v) {
 
 PreparedKernel prepare_reduce_sum(const NodeView& v) {
   const ReduceSumPlan plan = reduce_sum_plan(v);
-  return {[plan](const KernelArgs& a) { reduce_sum(plan, a.in<float>(0), a.out<float>(0), a.workspace, a.stream); },
-          plan.workspace_bytes};
+  return {[plan](const KernelArgs& a) { reduce_sum(plan, a.in<float>(0), a.out<float>(0), a.workspace, a.counters, a.stream); },
+          plan.workspace_bytes, plan.counters};
 }
 
 /// A view: only if the planner gave the output memory of its own is there something to do.
