@@ -19,6 +19,7 @@ std::span<const OpSpec> pool_specs();
 std::span<const OpSpec> random_specs();
 std::span<const OpSpec> loss_specs();
 std::span<const OpSpec> optimizer_specs();
+std::span<const OpSpec> block_program_specs();
 
 DType parse_dtype(const std::string& name);
 

@@ -125,7 +125,9 @@ std::span<const Pass> default_passes() {
                                     {"dce", dce},
                                     {"fuse_bias", fuse_bias},
                                     {"fuse_elementwise", fuse_elementwise},
-                                    {"dce", dce}};
+                                    {"dce", dce},
+                                    {"fuse_small", fuse_small},
+                                    {"fuse_head", fuse_head}};
   return passes;
 }
 

@@ -4,6 +4,7 @@
 #include "engine/ops/op_spec.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/onednn_tables.h"
+#include "engine/providers/program_adapter.h"
 #include "kernels/simd/batch_norm.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gather.h"
@@ -256,6 +257,12 @@ PreparedKernel rmsprop(const NodeView& v) {
   }};
 }
 
+/// Small nodes one by one, each with the best kernel that it has on a CPU.
+PreparedKernel block_program(const NodeView& v) {
+  const Provider* const providers[] = {&onednn_provider(), &reference_provider()};
+  return prepare_one_by_one(v, providers);
+}
+
 }  // namespace
 
 std::vector<Kernel> simd_kernels() {
@@ -266,6 +273,7 @@ std::vector<Kernel> simd_kernels() {
       {"batch_norm_training", "batch_norm_training_simd", needs_f32, batch_norm_training},
       {"bce_with_logits", "bce_with_logits_simd", needs_f32, bce_with_logits},
       {"bias_add", "bias_add_simd", needs_f32, bias_add},
+      {"block_program", "block_program_simd", needs_f32, block_program},
       {"concat", "concat_copy", declines_concat, concat},
       {"dropout", "dropout_simd", needs_f32, dropout},
       {"fused_elementwise", "fused_elementwise_simd", declines_elementwise, elementwise},

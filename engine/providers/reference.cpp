@@ -12,6 +12,7 @@
 #include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
+#include "engine/providers/program_adapter.h"
 #include "engine/providers/provider.h"
 
 namespace forger {
@@ -310,6 +311,11 @@ PreparedKernel rmsprop(const NodeView& v) {
       });
 }
 
+PreparedKernel block_program(const NodeView& v) {
+  const Provider* const providers[] = {&reference_provider()};
+  return prepare_one_by_one(v, providers);
+}
+
 std::optional<std::string> always(const NodeView&) {
   return std::nullopt;
 }
@@ -322,6 +328,7 @@ std::vector<Kernel> make_table() {
       {"batch_norm_training", "batch_norm_training_reference", always, batch_norm_training},
       {"bce_with_logits", "bce_with_logits_reference", always, bce_with_logits},
       {"bias_add", "bias_add_reference", always, bias_add},
+      {"block_program", "block_program_reference", always, block_program},
       {"broadcast_to", "broadcast_to_reference", always, broadcast_to},
       {"concat", "concat_reference", always, concat},
       {"conv2d", "conv2d_reference", always, conv2d},

@@ -13,6 +13,7 @@
 #include "kernels/cuda/column_tiles.h"
 #include "kernels/cuda/divisor.h"
 #include "kernels/cuda/last_block.h"
+#include "kernels/cuda/strided_sum.h"
 
 namespace forger::FORGER_DEVICE {
 namespace {
@@ -21,37 +22,6 @@ constexpr unsigned kThreads = 256;
 constexpr int kUnroll = 4;
 constexpr int64_t kShortRow = 512, kChunk = 16 * kThreads;  // elements: of a warp's row, of a block's smallest split
 constexpr int64_t kMaxSplits = kThreads;                    // the last block adds them up, one partial sum for each thread
-
-/// This thread's part of the sum of x [n], shared by kStride threads of which it is number `rank`.
-template <int kStride, class Index>
-__device__ __forceinline__ float strided_sum(const float* __restrict__ x, Index n, Index rank, bool aligned) {
-  float sums[kUnroll] = {};
-  if (aligned) {
-    const auto* quads = reinterpret_cast<const float4*>(x);
-    const Index count = n / 4;
-    Index i = rank;
-    for (; i + (kUnroll - 1) * kStride < count; i += kUnroll * kStride) {
-#pragma unroll
-      for (int k = 0; k < kUnroll; ++k) {
-        const float4 v = quads[i + k * kStride];
-        sums[k] += (v.x + v.y) + (v.z + v.w);
-      }
-    }
-    for (; i < count; i += kStride) {
-      const float4 v = quads[i];
-      sums[0] += (v.x + v.y) + (v.z + v.w);
-    }
-    if (rank < n % 4) sums[1] += x[4 * count + rank];
-  } else {
-    Index i = rank;
-    for (; i + (kUnroll - 1) * kStride < n; i += kUnroll * kStride) {
-#pragma unroll
-      for (int k = 0; k < kUnroll; ++k) sums[k] += x[i + k * kStride];
-    }
-    for (; i < n; i += kStride) sums[0] += x[i];
-  }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
 
 /// x: [outputs, n], a warp each.
 __global__ void __launch_bounds__(kThreads)

@@ -215,10 +215,10 @@ std::vector<CaseVerdict> check_case(const Case& c, const Provider& provider, Fil
     const auto& [truth, loops] = references[operands];
     const KernelRun run = run_kernel(plain, kernel, inputs, place);
     CaseVerdict v{.provider = std::string(provider.name),
-              .kernel = std::string(kernel.name),
-              .precision = name_of(operands),
-              .output = to_string(view.output(0)),
-              .problem = run.problem};
+                  .kernel = std::string(kernel.name),
+                  .precision = name_of(operands),
+                  .output = to_string(view.output(0)),
+                  .problem = run.problem};
     double worst = -1;
     for (size_t o = 0; o < truth.size(); ++o) {
       double loop_error = 0, largest = 0, found = 0;
@@ -260,8 +260,9 @@ std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, F
 const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
-    for (const auto add : {add_conv2d_cases, add_linear_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases,
-                           add_random_cases, add_loss_cases, add_optimizer_cases, add_source_cases, add_pool_cases}) {
+    for (const auto add :
+         {add_conv2d_cases, add_linear_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases, add_random_cases,
+          add_loss_cases, add_optimizer_cases, add_source_cases, add_pool_cases, add_program_cases}) {
       add(all);
     }
     std::stable_sort(all.begin(), all.end(), [](const Case& a, const Case& b) { return a.op < b.op; });
