@@ -29,6 +29,7 @@ constexpr double kNodeCycles = 4000, kProgramCycles = 16000, kLatency = 400, kLa
 double lane_cycles(const Graph& graph, const Node& node) {
   const std::string_view op = node.op->name;
   const auto instruction = [](ScalarOp s) {
+    if (s == ScalarOp::dropout) return 60.0;
     return is_binary(s) || s == ScalarOp::scale || s == ScalarOp::shift || s == ScalarOp::neg || s == ScalarOp::square ? 2.0
                                                                                                                        : 20.0;
   };

@@ -94,9 +94,9 @@ class Translator {
 
   /// Decides about barrier and first warp of a node's instructions before they are added. `quads`: thread by thread, quads
   /// of the n elements.
-  void begin(const Node& node, bool quads, uint32_t n, uint32_t warps, size_t instructions = 1) {
+  void begin(const Node& node, bool quads, uint32_t n, uint32_t warps, size_t instructions = 1, size_t words = 4) {
     barrier_ = false;
-    make_room(instructions, node.inputs.size() + node.outputs.size() + instructions);
+    make_room(instructions, node.inputs.size() + node.outputs.size() + instructions, words);
     std::optional<uint8_t> first;
     for (ValueId id : node.inputs) {
       const auto it = written_.find(root_[at(id)]);
@@ -131,11 +131,10 @@ class Translator {
   }
 
   /// Starts another launch, which waits for the one before, if the node does not fit into this one.
-  void make_room(size_t instructions, size_t pointers) {
-    constexpr size_t kWords = 4;
+  void make_room(size_t instructions, size_t pointers, size_t words) {
     const BlockProgram& last = result_.launches.back();
     if (last.instructions.size() + instructions <= kMaxBlockInstructions &&
-        last.pointers.size() + pointers <= kMaxBlockPointers && last.words.size() + kWords <= kMaxBlockWords) {
+        last.pointers.size() + pointers <= kMaxBlockPointers && last.words.size() + words <= kMaxBlockWords) {
       return;
     }
     result_.launches.emplace_back();
@@ -181,7 +180,9 @@ class Translator {
     const NodeView view(program_, node);
     const ElementwiseTape tape = node.op->name == "bias_add" ? ElementwiseTape{2, {{ScalarOp::add, 0, 1, 0.0}}} : tape_of(view);
     const uint32_t n = size_of_value(node.outputs[0]);
-    begin(node, true, n, warps_for_quads(n), tape.instructions.size());
+    const auto draws = std::count_if(tape.instructions.begin(), tape.instructions.end(),
+                                     [](const TapeInstruction& t) { return t.op == ScalarOp::dropout; });
+    begin(node, true, n, warps_for_quads(n), tape.instructions.size(), static_cast<size_t>(draws));
     struct Place {
       BlockPlace place;
       BlockOperand by;
@@ -207,13 +208,17 @@ class Translator {
       } else {
         result = reserve(4 * size_t{n});
       }
-      BlockInstruction step{.op = BlockOp::elementwise,
-                            .scalar = t.op,
-                            .n = n,
-                            .a = values[operands[0]].by,
-                            .b = values[operands[1]].by,
-                            .p = static_cast<float>(t.p)};
-      push(step, {values[operands[0]].place, values[operands[1]].place}, {result});
+      BlockInstruction step{.scalar = t.op, .n = n, .a = values[operands[0]].by, .b = values[operands[1]].by};
+      step.p = static_cast<float>(t.p);
+      if (t.op == ScalarOp::dropout) {
+        step.op = BlockOp::dropout;
+        step.q = static_cast<float>(1 / (1 - t.p));
+        const size_t seed = node.inputs.size() - 2;
+        push(step, {values[operands[0]].place, place_of(node.inputs[seed]), place_of(node.inputs[seed + 1])}, {result},
+             {static_cast<int64_t>(t.stream)});
+      } else {
+        push(step, {values[operands[0]].place, values[operands[1]].place}, {result});
+      }
       for (const size_t v : {operands[0], operands[1]}) {
         if (v >= tape.num_inputs && last_use[v] == i && std::find(free.begin(), free.end(), values[v].place) == free.end()) {
           free.push_back(values[v].place);

@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/block_program.h"
 #include "kernels/cuda/block_sum.h"
+#include "kernels/cuda/dropout.h"
 #include "kernels/cuda/philox_quads.h"
 #include "kernels/cuda/scalar_ops.h"
 #include "kernels/cuda/strided_sum.h"
@@ -123,7 +124,7 @@ __device__ __forceinline__ void run_instruction(const BlockInstruction& t, const
       quads([&](unsigned quad) { return normal_quad(random(0), t.p, t.q, quad); });
       break;
     case BlockOp::dropout:
-      quads([&](unsigned quad) { return dropout_quad(random(1), t.p, t.q, load_quad(a, quad, n), quad); });
+      quads([&](unsigned quad) { return drop_quad(load_block_operand(a, t.a, quad, n), words_of(random(1), quad), t.p, t.q); });
       break;
     case BlockOp::random_rows:
       for (unsigned i = rank; i < n; i += kThreads) {

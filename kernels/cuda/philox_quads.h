@@ -32,13 +32,6 @@ __device__ __forceinline__ float4 normal_quad(const PhiloxSource& source, float 
   return make_float4(a.x, a.y, b.x, b.y);
 }
 
-/// v * factor where the element's uniform number is at least `rate`, else 0.
-__device__ __forceinline__ float4 dropout_quad(const PhiloxSource& source, float rate, float factor, float4 v, int64_t quad) {
-  const Philox4 w = words_of(source, quad);
-  const auto kept = [=](uint32_t word, float value) { return philox_uniform(word) >= rate ? value * factor : 0.f; };
-  return make_float4(kept(w.v[0], v.x), kept(w.v[1], v.y), kept(w.v[2], v.z), kept(w.v[3], v.w));
-}
-
 /// Element i of random_rows.
 __device__ __forceinline__ int32_t random_row(const PhiloxSource& source, uint32_t population, int64_t i) {
   const Philox4 w = words_of(source, i / 4);

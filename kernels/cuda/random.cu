@@ -4,6 +4,7 @@
 // Shared memory: none. Limits: 2^34 elements, after which Philox's block counter would repeat.
 #include "kernels/cuda/random.h"
 
+#include "kernels/cuda/dropout.h"
 #include "kernels/cuda/philox_quads.h"
 #include "kernels/cuda/quads.h"
 
@@ -34,7 +35,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t quad = my_quad();
   if (4 * quad >= n) return;
   const float4 v = load_quad(x, quad, n);
-  store_quad(out, quad, n, dropout_quad(source, rate, factor, v, quad));
+  store_quad(out, quad, n, drop_quad(v, words_of(source, quad), rate, factor));
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -69,8 +70,8 @@ void random_normal(const PhiloxSource& source, float mean, float stddev, float* 
 
 void dropout(const PhiloxSource& source, double rate, const float* x, float* out, int64_t n, Stream stream) {
   if (n == 0) return;
-  launch(dropout_philox_f32_kernel, shape_for(ceil_div(n, 4)), stream, source, static_cast<float>(rate),
-         static_cast<float>(1 / (1 - rate)), x, out, n);
+  launch(dropout_philox_f32_kernel, shape_for(ceil_div(n, 4)), stream, source, static_cast<float>(rate), dropout_factor(rate), x,
+         out, n);
 }
 
 void random_rows(const PhiloxSource& source, int64_t population, int32_t* out, int64_t count, Stream stream) {

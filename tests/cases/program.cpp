@@ -112,6 +112,15 @@ Values large(const Values& v) {
   return {total(mul(d, b)), total(c), reduce_sum(reshape(d, {75, 69}), {0})};
 }
 
+/// A fused tape that draws: x, seed, step.
+Values drawing_tape(const Values& v) {
+  const ElementwiseTape tape{
+      2, {{ScalarOp::tanh, 0}, {ScalarOp::dropout, 2, 0, 0.25, 7}, {ScalarOp::mul, 3, 1}, {ScalarOp::dropout, 4, 0, 0.5, 8}}};
+  const Value inputs[] = {v[0], v[1], v[2], v[3]};
+  const Value y = v[0].graph().add(find_op("fused_elementwise"), inputs, {{"tape", tape}, {"shape", v[0].shape()}})[0];
+  return {y, total(y), increment(v[3])};
+}
+
 }  // namespace
 
 void add_program_cases(std::vector<Case>& cases) {
@@ -128,6 +137,7 @@ void add_program_cases(std::vector<Case>& cases) {
     cases.push_back(program_case("sums of " + to_string(shape), {{shape}}, sums));
   }
   cases.push_back(program_case("second derivatives", {{{6, 7}}, {{6, 7}}}, penalty));
+  cases.push_back(program_case("a tape with dropout", {{{5, 7}}, {{7}}, kSeed, kStep}, drawing_tape));
   cases.push_back(program_case("a long chain", {{{77}}, {{77}}, kStep}, long_chain));
   cases.push_back(program_case("values beyond shared memory", {{{5175}}}, large));
   cases.push_back(program_case("an operation that no block knows", {{{5, 7}}}, [](const Values& v) -> Values {
