@@ -19,7 +19,7 @@ constexpr double kSampleMilliseconds = 2;    // launches of one timing take at l
 /// The buffers of one problem.
 struct Buffers {
   std::vector<Buffer> inputs, outputs;
-  Buffer workspace;
+  Buffer workspace, counters;
   std::vector<void*> in, out;
 };
 
@@ -34,14 +34,17 @@ std::vector<std::byte> contents(const TensorType& type, uint64_t seed) {
   return {bytes, bytes + type.bytes()};
 }
 
-Buffers make_buffers(Device& device, const NodeView& view, size_t workspace_bytes) {
+Buffers make_buffers(Device& device, const NodeView& view, const PreparedKernel& prepared) {
   Buffers b;
   for (size_t i = 0; i < view.num_inputs(); ++i) {
     b.inputs.emplace_back(device, view.input(i).bytes());
     device.upload(b.inputs.back().data(), contents(view.input(i), i).data(), view.input(i).bytes());
   }
   for (size_t i = 0; i < view.num_outputs(); ++i) b.outputs.emplace_back(device, view.output(i).bytes());
-  b.workspace = Buffer(device, workspace_bytes);
+  b.workspace = Buffer(device, prepared.workspace_bytes);
+  const std::vector<uint32_t> zeros(prepared.counters + 1, 0);
+  b.counters = Buffer(device, sizeof(uint32_t) * zeros.size());
+  device.upload(b.counters.data(), zeros.data(), b.counters.bytes());
   for (const Buffer& x : b.inputs) b.in.push_back(x.data());
   for (const Buffer& x : b.outputs) b.out.push_back(x.data());
   return b;
@@ -108,10 +111,10 @@ KernelTime time_kernel(const NodeView& view, const Kernel& kernel, Device& devic
   for (size_t i = 0; i < view.num_outputs(); ++i) bytes += view.output(i).bytes();
   const int64_t copies = std::clamp<int64_t>(static_cast<int64_t>(kBeyondCaches / std::max<size_t>(bytes, 1)), 2, kMaxCopies);
   std::vector<Buffers> buffers;
-  for (int64_t i = 0; i < copies; ++i) buffers.push_back(make_buffers(device, view, prepared.workspace_bytes));
+  for (int64_t i = 0; i < copies; ++i) buffers.push_back(make_buffers(device, view, prepared));
   const auto launch = [&](int64_t i) {
     const Buffers& b = buffers[static_cast<size_t>(i)];
-    prepared.run({b.in, b.out, b.workspace.data(), device.stream()});
+    prepared.run({b.in, b.out, b.workspace.data(), device.stream(), static_cast<uint32_t*>(b.counters.data())});
   };
   KernelTime row;
   row.warm = time_launches(device, samples, [&](int64_t) { launch(0); });

@@ -139,7 +139,7 @@ EvalReport eval_digits(const ImageSamples& images, const std::string& name, cons
   add_rows(r, m, f);
   r.class_shares = m.class_shares;
   r.real_class_shares = reference.class_shares();
-  const Verdict verdict = judge_samples(m, f);
+  const SampleVerdict verdict = judge_samples(m, f);
   for (const Failure failure : verdict.failures) r.failures.emplace_back(name_of(failure));
   r.good = verdict.good;
   r.verdict = verdict.text;

@@ -24,7 +24,7 @@ class Report {
                  "bound", "verdict");
   }
 
-  void row(const Case& c, const std::string& variant, const Verdict& v) {
+  void row(const Case& c, const std::string& variant, const CaseVerdict& v) {
     ++(v.problem.empty() ? passed_ : failed_);
     if (json_) {
       const nlohmann::json line{
@@ -60,7 +60,7 @@ void check_op(const std::string& name) {
   }
 }
 
-Verdict gradient_verdict(const std::string& name, double error, double bound) {
+CaseVerdict gradient_verdict(const std::string& name, double error, double bound) {
   return {.provider = "autodiff",
           .kernel = name,
           .precision = "fp64",
@@ -81,7 +81,7 @@ int verify_all(const VerifyArguments& arguments) {
       if (!here) continue;
       for (const Fill fill : {Fill::reals, Fill::integers}) {
         if (fill == Fill::integers && !c.exact_on_integers) continue;
-        for (const Verdict& v : check_case(c, *provider, fill, {.device = backend.device.get(), .target = backend.target})) {
+        for (const CaseVerdict& v : check_case(c, *provider, fill, {.device = backend.device.get(), .target = backend.target})) {
           report.row(c, fill == Fill::integers ? " (integers)" : "", v);
         }
       }

@@ -43,7 +43,7 @@ TEST_CASE("kernels: exact on small integers") {
     if (!c.exact_on_integers) continue;
     for (const Provider* provider : all_providers()) {
       if (provider->place == Provider::Place::gpu) continue;
-      for (const Verdict& v : check_case(c, *provider, Fill::integers)) {
+      for (const CaseVerdict& v : check_case(c, *provider, Fill::integers)) {
         CAPTURE(c.op + " " + c.name + " " + v.kernel);
         CHECK(v.problem == "");
       }
@@ -55,7 +55,7 @@ TEST_CASE("kernels: on reals within twice the error of float loops") {
   for (const Case& c : all_cases()) {
     for (const Provider* provider : all_providers()) {
       if (provider->place == Provider::Place::gpu) continue;
-      for (const Verdict& v : check_case(c, *provider, Fill::reals)) {
+      for (const CaseVerdict& v : check_case(c, *provider, Fill::reals)) {
         CAPTURE(c.op + " " + c.name + " " + v.kernel);
         CHECK(v.problem == "");
       }

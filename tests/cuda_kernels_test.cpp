@@ -66,6 +66,7 @@ std::vector<std::string> run(const Case& c, const Graph& graph, const Kernel& ke
   auto values = make_inputs(c, Fill::reals);
   std::vector<Tensor> inputs, outputs;
   std::vector<void*> in, out;
+  std::set<size_t> taken;
   for (size_t i = 0; i < values.size(); ++i) inputs.emplace_back(values[i], graph.type(graph.nodes()[i].outputs[0]).dtype);
   for (ValueId id : view.node().inputs) in.push_back(inputs[static_cast<size_t>(graph.producer(id).id)].buffer.data());
   const InPlace places = in_place && view.node().op->in_place ? view.node().op->in_place(view.node()) : InPlace{};
@@ -75,13 +76,15 @@ std::vector<std::string> run(const Case& c, const Graph& graph, const Kernel& ke
     if (o >= places.size()) continue;
     for (const size_t i : places[o]) {
       if (view.input(i).bytes() != view.output(o).bytes() || view.input(i).dtype != view.output(o).dtype) continue;
+      if (!taken.insert(i).second) continue;
       out.back() = in[i];
       break;
     }
   }
   const PreparedKernel prepared = kernel.prepare(view);
   Tensor workspace(prepared.workspace_bytes);
-  prepared.run({in, out, workspace.buffer.data()});
+  std::vector<uint32_t> counters(prepared.counters, 0);
+  prepared.run({in, out, workspace.buffer.data(), nullptr, counters.data()});
   std::vector<std::string> results;
   for (size_t o = 0; o < out.size(); ++o) results.emplace_back(static_cast<const char*>(out[o]), view.output(o).bytes());
   return results;
@@ -102,6 +105,31 @@ TEST_CASE("cuda kernels: every op has one, and a case runs it") {
     if (!run_by_a_case.contains(k.op)) missing.insert(k.op);
   }
   CHECK(missing.empty());
+}
+
+TEST_CASE("cuda kernels: a program in one block makes the bits of its kernels one by one") {
+  int checked = 0;
+  for (const Case& c : all_cases()) {
+    if (c.op != "block_program") continue;
+    const Graph graph = build_case(c, DType::f32);
+    const NodeView view(graph, graph.nodes().back());
+    std::vector<const Kernel*> kernels;
+    for (const Kernel& k : emulated::provider().kernels) {
+      if (k.op == c.op && !k.declines(view)) kernels.push_back(&k);
+    }
+    if (kernels.size() < 2) continue;
+    CAPTURE(c.name);
+    const auto block = run(c, graph, *kernels[0], false), launches = run(c, graph, *kernels[1], false);
+    for (size_t o = 0; o < block.size(); ++o) {
+      // Sums down columns are added in another order, to the accuracy that the cases check.
+      const bool other_order =
+          c.name.starts_with("sums") || c.name == "values beyond shared memory" || c.name == "second derivatives";
+      CAPTURE(o);
+      CHECK((other_order || block[o] == launches[o]));
+    }
+    ++checked;
+  }
+  CHECK(checked > 10);
 }
 
 TEST_CASE("cuda kernels: outputs may take over their inputs' memory, bit for bit") {
@@ -135,7 +163,7 @@ TEST_CASE("cuda kernels: scalar operations on numbers at the edges, alone and in
     for (const bool in_tape : {false, true}) {
       ElementwiseTape tape{2, {{op, 0, 1, 0.2}}};
       if (in_tape) tape.instructions = {{ScalarOp::neg, 0}, {ScalarOp::neg, 2}, {op, 3, 1, 0.2}};
-      emulated::elementwise(tape, inputs, out.floats(), n, nullptr);
+      emulated::elementwise(tape, inputs, {}, out.floats(), n, nullptr);
       for (int64_t i = 0; i < n; ++i) {
         const float expected = reference::apply<float>(op, a.floats()[i], b.floats()[i], 0.2f), found = out.floats()[i];
         CAPTURE(name_of(op));
@@ -236,7 +264,7 @@ TEST_CASE("cuda kernels: nothing to do is no launch") {
   CHECK_NOTHROW(emulated::random_uniform({nullptr, nullptr, 0}, 0, 1, nullptr, 0, nullptr));
   CHECK_NOTHROW(emulated::sgd_momentum({}, nullptr, 0.9, nullptr));
   const ElementwiseInput<float> none[] = {{nullptr, 0}};
-  CHECK_NOTHROW(emulated::elementwise({1, {{ScalarOp::neg, 0}}}, none, nullptr, 0, nullptr));
+  CHECK_NOTHROW(emulated::elementwise({1, {{ScalarOp::neg, 0}}}, none, {}, nullptr, 0, nullptr));
 }
 
 TEST_CASE("cuda kernels: division by multiplication is exact") {

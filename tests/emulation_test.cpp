@@ -1,10 +1,13 @@
 // The emulator finds what it is there to find: planted bugs, each in a kernel that would compile and often pass on a GPU.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include "engine/ops/op_spec.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/last_block.h"
 #include "tests/cases/case.h"
 
 using namespace forger;
@@ -136,6 +139,45 @@ TEST_CASE("emulation: cp.async without its wait or its barrier changes the resul
   }
   CHECK(without_wait > 0);
   CHECK(without_barrier > 0);
+}
+
+namespace {
+
+/// sum = sum over blocks of x, in the blocks' order, by the last block; or (planted) in the order of their arrival.
+template <bool kInOrder>
+void last_block_sum_f32_kernel(const float* x, float* partials, float* sum, uint32_t* counters) {
+  const unsigned ticket = threadIdx.x == 0 ? atomicAdd(counters + 1, 1u) : 0;
+  if (threadIdx.x == 0) partials[kInOrder ? blockIdx.x : ticket] = x[blockIdx.x];
+  if (!last_block(counters, gridDim.x)) return;
+  float total = 0;
+  for (unsigned i = 0; i < gridDim.x; ++i) total += __ldcg(partials + i);
+  sum[threadIdx.x] = total;
+}
+
+std::set<float> last_block_sums(void (*kernel)(const float*, float*, float*, uint32_t*)) {
+  constexpr unsigned kBlocks = 37;
+  std::set<float> sums;
+  uint32_t counters[2] = {};
+  for (const Options& options : kOptions) {
+    std::vector<float> x(kBlocks), partials(kBlocks, NAN), sum(kThreads, NAN);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = 1.f / static_cast<float>(i * i + 1);
+    launch(kernel, {.grid_x = kBlocks, .threads = kThreads}, stream_of_options(options), x.data(), partials.data(), sum.data(),
+           counters);
+    sums.insert(sum.begin(), sum.end());
+    CHECK(counters[0] == 0);  // each launch finds it so
+    CHECK(std::exchange(counters[1], 0) == kBlocks);
+  }
+  return sums;
+}
+
+}  // namespace
+
+TEST_CASE("emulation: the last block adds up in one order, whichever order the blocks run in") {
+  CHECK(last_block_sums(last_block_sum_f32_kernel<true>).size() == 1);
+}
+
+TEST_CASE("emulation: a sum in the order of arrival depends on the order of the blocks") {
+  CHECK(last_block_sums(last_block_sum_f32_kernel<false>).size() > 1);
 }
 
 namespace {

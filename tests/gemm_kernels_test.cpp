@@ -3,6 +3,7 @@
 #define FORGER_DEVICE emulated
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -33,19 +34,23 @@ Floats integers(int64_t size, unsigned seed) {
   return values;
 }
 
-/// Runs f(arithmetic, plan, workspace, stream) with all plans; it returns the result, which must be `expected`.
+/// Runs f(arithmetic, plan, scratch, stream) with all plans; it returns the result, which must be `expected`.
 template <class F>
 void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats& expected, F f) {
   for (const Arithmetic arithmetic : kAll) {
     for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
       if (tile != TileKind::small && !vectors) continue;
-      for (const int splits : {1, 3}) {
-        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits};
+      // One launch for all, sums in a second one, by the last block, and by the last blocks of two groups and then of both.
+      for (const auto& [splits, group] : {std::pair{1, 0}, {3, 0}, {3, 3}, {3, 2}}) {
+        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group};
         Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
+        std::vector<uint32_t> counters(counters_of(plan, size, arithmetic), 0);
         CAPTURE(static_cast<int>(arithmetic));
         CAPTURE(static_cast<int>(tile));
         CAPTURE(splits);
-        CHECK(f(arithmetic, plan, workspace.data(), nullptr) == expected);
+        CAPTURE(group);
+        CHECK(f(arithmetic, plan, {workspace.data(), counters.data()}, nullptr) == expected);
+        CHECK(std::all_of(counters.begin(), counters.end(), [](uint32_t c) { return c == 0; }));
       }
     }
   }
@@ -74,9 +79,9 @@ void check_conv2d(const Conv2dShape& s, Stream stream_of_orders) {
   Floats expected(static_cast<size_t>(s.output_size()));
   reference::conv2d(s, x.data(), w.data(), bias.data(), expected.data());
   check_all_plans(emulated::conv2d_size(s), emulated::conv2d_vectors(s), expected,
-                  [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream) {
+                  [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream) {
                     Floats y(expected.size(), NAN);
-                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), workspace, stream_of_orders);
+                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), scratch, stream_of_orders);
                     return y;
                   });
 }
@@ -93,9 +98,9 @@ TEST_CASE("gemm kernels: conv2d_input_grad with every plan") {
     Floats expected(static_cast<size_t>(s.input_size()));
     reference::conv2d_input_grad(s, dy.data(), w.data(), bias.data(), expected.data());
     check_all_plans(emulated::conv2d_input_grad_size(s), emulated::conv2d_input_grad_vectors(s), expected,
-                    [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+                    [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream stream) {
                       Floats dx(expected.size(), NAN);
-                      emulated::conv2d_input_grad(s, arithmetic, plan, dy.data(), w.data(), bias.data(), dx.data(), workspace,
+                      emulated::conv2d_input_grad(s, arithmetic, plan, dy.data(), w.data(), bias.data(), dx.data(), scratch,
                                                   stream);
                       return dx;
                     });
@@ -108,9 +113,9 @@ TEST_CASE("gemm kernels: conv2d_filter_grad with every plan") {
     Floats expected(static_cast<size_t>(s.filter_size()));
     reference::conv2d_filter_grad(s, x.data(), dy.data(), expected.data());
     check_all_plans(emulated::conv2d_filter_grad_size(s), emulated::conv2d_filter_grad_vectors(s), expected,
-                    [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+                    [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream stream) {
                       Floats dw(expected.size(), NAN);
-                      emulated::conv2d_filter_grad(s, arithmetic, plan, x.data(), dy.data(), dw.data(), workspace, stream);
+                      emulated::conv2d_filter_grad(s, arithmetic, plan, x.data(), dy.data(), dw.data(), scratch, stream);
                       return dw;
                     });
   }
@@ -126,9 +131,9 @@ TEST_CASE("gemm kernels: matmul with every plan and transpose") {
         reference::matmul(s.m, s.n, s.k, ta, tb, a.data(), b.data(), bias.data(), expected.data());
         CHECK(emulated::matmul_vectors(s) == vectors);
         check_all_plans(emulated::matmul_size(s), vectors, expected,
-                        [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+                        [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream stream) {
                           Floats c(expected.size(), NAN);
-                          emulated::matmul(s, arithmetic, plan, a.data(), b.data(), bias.data(), c.data(), workspace, stream);
+                          emulated::matmul(s, arithmetic, plan, a.data(), b.data(), bias.data(), c.data(), scratch, stream);
                           return c;
                         });
       }

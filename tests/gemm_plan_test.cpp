@@ -38,6 +38,9 @@ TEST_CASE("gemm plan: within its limits, for any size and any GPU") {
               CHECK(plan.splits >= 1);
               CHECK(plan.splits <= kMaxSplits);
               CHECK(plan.splits <= std::max<int64_t>(1, (k + kTileK - 1) / kTileK));  // no split without work
+              CHECK(plan.group >= 0);
+              CHECK(plan.group <= (plan.splits == 1 ? 0 : plan.splits));
+              CHECK((counters_of(plan, matrix(m, n, k), arithmetic) > 0) == (plan.group > 0));
               const size_t partials = plan.splits == 1 ? 0 : static_cast<size_t>(plan.splits * m * n) * sizeof(float);
               CHECK(workspace_bytes(plan, matrix(m, n, k)) == partials);
             }
@@ -73,6 +76,23 @@ TEST_CASE("gemm plan: 64 output channels do not get a tile of 128") {
     CHECK(tile_size(arithmetic, plan_gemm(filter_grad, arithmetic, true, 132).tile).m == 64);
     CHECK((plan_gemm(filter_grad, arithmetic, true, 132).tile == TileKind::wide));
   }
+}
+
+TEST_CASE("gemm plan: partial sums are added by the last block of a tile where that is shorter than a launch") {
+  constexpr Arithmetic kTf32 = Arithmetic::tf32;
+  const auto cycles = [](const GemmSize& size, int splits, int group) {
+    return gemm_cycles(size, kTf32, {.tile = TileKind::small, .vectors = true, .splits = splits, .group = group}, 132);
+  };
+  // Few splits of many tiles: the launch costs more than what it adds.
+  const GemmSize many = matrix(1024, 512, 4096);
+  CHECK(cycles(many, 2, 2) < cycles(many, 2, 0));
+  // Many splits of one tile: one block would add for longer than a launch takes, blocks for groups do not.
+  const GemmSize one = matrix(64, 64, 1 << 16);
+  CHECK(cycles(one, 100, 100) > cycles(one, 100, 0));
+  CHECK(cycles(one, 100, 10) < cycles(one, 100, 100));
+  // Tiles enough for all multiprocessors: their blocks add up as fast as a launch would.
+  const GemmSize large = matrix(1024, 8192, 4096);
+  CHECK(cycles(large, 64, 64) < cycles(large, 64, 0));
 }
 
 TEST_CASE("gemm plan: a tiny product is one launch") {

@@ -1,6 +1,10 @@
 #include "engine/graph/attributes.h"
 
+#include <algorithm>
+
 #include <fmt/ranges.h>
+
+#include "engine/ops/op_spec.h"
 
 namespace forger {
 namespace {
@@ -15,9 +19,27 @@ struct Printer {
     for (const TapeInstruction& i : v.instructions) text += (text.empty() ? "" : " ") + std::string(name_of(i.op));
     return text;
   }
+  std::string operator()(const Subgraph& v) const {
+    std::string text;
+    for (const Node& n : v.graph->nodes()) {
+      if (!n.op->is_source) text += (text.empty() ? "" : " ") + std::string(n.op->name);
+    }
+    return text;
+  }
 };
 
 }  // namespace
+
+bool Subgraph::operator==(const Subgraph& other) const {
+  if (graph == other.graph) return true;
+  const auto& a = graph->nodes();
+  const auto& b = other.graph->nodes();
+  const auto same = [](const Node& x, const Node& y) {
+    return x.op == y.op && x.inputs == y.inputs && x.outputs == y.outputs && x.attributes == y.attributes;
+  };
+  return graph->real() == other.graph->real() && graph->outputs() == other.graph->outputs() &&
+         std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
+}
 
 std::string Attributes::to_string() const {
   if (values_.empty()) return "";

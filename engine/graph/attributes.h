@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,7 +13,17 @@
 
 namespace forger {
 
-using AttributeValue = std::variant<int64_t, double, std::string, std::vector<int64_t>, ElementwiseTape>;
+class Graph;
+
+/// A graph inside a node: shared by the node's copies and never changed. Equal if the same ops compute the same outputs
+/// from the same inputs with the same attributes; paths do not count.
+struct Subgraph {
+  std::shared_ptr<const Graph> graph;
+
+  bool operator==(const Subgraph& other) const;
+};
+
+using AttributeValue = std::variant<int64_t, double, std::string, std::vector<int64_t>, ElementwiseTape, Subgraph>;
 
 class Attributes {
  public:

@@ -114,6 +114,11 @@ MomentumUpdate sgd_momentum(Value learning_rate, std::span<const Value> paramete
 MomentumUpdate rmsprop(Value learning_rate, std::span<const Value> parameters, std::span<const Value> gradients,
                        std::span<const Value> slots, double rho, double epsilon);
 
+// --- many small nodes as one ---
+/// Runs `program`, whose nodes and tensors are small, on `inputs` (at least one): its inputs are named "0", "1", ... in the
+/// order of `inputs`, its outputs are the results. engine/passes/fuse_small.cpp makes such nodes.
+std::vector<Value> block_program(std::span<const Value> inputs, Subgraph program);
+
 // --- attributes back to problem sizes, for kernels ---
 Conv2dShape conv2d_shape(const Attributes& attributes);
 

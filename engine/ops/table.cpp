@@ -8,7 +8,7 @@ namespace {
 std::vector<const OpSpec*> make_table() {
   std::vector<const OpSpec*> table;
   for (const auto specs : {source_specs(), elementwise_specs(), shape_specs(), matmul_specs(), conv2d_specs(), batch_norm_specs(),
-                           pool_specs(), random_specs(), loss_specs(), optimizer_specs()}) {
+                           pool_specs(), random_specs(), loss_specs(), optimizer_specs(), block_program_specs()}) {
     for (const OpSpec& spec : specs) table.push_back(&spec);
   }
   std::sort(table.begin(), table.end(), [](auto* a, auto* b) { return a->name < b->name; });

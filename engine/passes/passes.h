@@ -25,6 +25,12 @@ Graph fuse_bias(const Graph& graph);
 /// of a smaller operand.
 Graph fuse_elementwise(const Graph& graph);
 
+/// Small nodes (losses, metrics, noise, counters) become block_programs, each of which one thread block runs. Runs last.
+Graph fuse_small(const Graph& graph);
+
+/// The product of a matrix and a vector (a discriminator's logits) joins the block_program that reads it. After fuse_small.
+Graph fuse_head(const Graph& graph);
+
 struct Pass {
   const char* name;
   Graph (*run)(const Graph&);

@@ -45,9 +45,13 @@ GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic
   return plan_gemm(size, arithmetic, vectors, v.target().multiprocessors);
 }
 
+GemmScratch scratch_of(const KernelArgs& a) {
+  return {static_cast<float*>(a.workspace), a.counters};
+}
+
 /// What the convolutions with an optional bias have in common.
 using ConvLauncher = void (*)(const Conv2dShape&, Arithmetic, const GemmPlan&, const float*, const float*, const float*, float*,
-                              float*, Stream);
+                              const GemmScratch&, Stream);
 
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_convolution(const NodeView& v, const Conv2dShape& s, const GemmSize& size, bool vectors,
@@ -55,9 +59,9 @@ PreparedKernel prepare_convolution(const NodeView& v, const Conv2dShape& s, cons
   const GemmPlan plan = plan_for(v, size, kArithmetic, vectors);
   return {[=, bias = v.num_inputs() == 3](const KernelArgs& a) {
             launcher(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
-                     static_cast<float*>(a.workspace), a.stream);
+                     scratch_of(a), a.stream);
           },
-          workspace_bytes(plan, size)};
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
 
 template <Arithmetic kArithmetic>
@@ -78,10 +82,9 @@ PreparedKernel prepare_filter_grad(const NodeView& v) {
   const GemmSize size = conv2d_filter_grad_size(s);
   const GemmPlan plan = plan_for(v, size, kArithmetic, conv2d_filter_grad_vectors(s));
   return {[s, plan](const KernelArgs& a) {
-            conv2d_filter_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), a.out<float>(0),
-                               static_cast<float*>(a.workspace), a.stream);
+            conv2d_filter_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), a.out<float>(0), scratch_of(a), a.stream);
           },
-          workspace_bytes(plan, size)};
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
 
 MatmulShape matmul_shape(const NodeView& v) {
@@ -96,9 +99,9 @@ PreparedKernel prepare_matmul(const NodeView& v) {
   const GemmPlan plan = plan_for(v, size, kArithmetic, matmul_vectors(s));
   return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
             matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
-                   static_cast<float*>(a.workspace), a.stream);
+                   scratch_of(a), a.stream);
           },
-          workspace_bytes(plan, size)};
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
 
 /// The direct convolutions with an optional bias.
@@ -116,9 +119,9 @@ PreparedKernel prepare_few_filter_grad(const NodeView& v) {
   const int splits = few_filter_grad_splits(s, v.target().multiprocessors);
   return {[s, splits](const KernelArgs& a) {
             conv2d_few_filter_grad(s, splits, a.in<float>(0), a.in<float>(1), a.out<float>(0), static_cast<float*>(a.workspace),
-                                   a.stream);
+                                   a.counters, a.stream);
           },
-          splits > 1 ? sizeof(float) * static_cast<size_t>(splits * s.filter_size()) : 0};
+          few_filter_grad_workspace_bytes(s, splits), few_filter_grad_counters(s, splits)};
 }
 
 std::optional<std::string> narrow_declines(const NodeView& v) {

@@ -1,9 +1,13 @@
 // Batch norm, losses, optimizers and random numbers of the CUDA provider.
+#include "engine/ops/block_program.h"
 #include "engine/providers/adapters.h"
+#include "engine/providers/cuda_program.h"
 #include "engine/providers/cuda_tables.h"
+#include "engine/providers/program_adapter.h"
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/increment.h"
 #include "kernels/cuda/losses.h"
+#include "kernels/cuda/matmul_program.h"
 #include "kernels/cuda/optimizers.h"
 #include "kernels/cuda/random.h"
 
@@ -166,11 +170,63 @@ PreparedKernel prepare_dropout(const NodeView& v) {
   }};
 }
 
+std::optional<std::string> declines_block_program(const NodeView& v) {
+  if (leading_product(program_of(v.node()))) return "starts with a product";
+  return translation_declines(program_of(v.node()));
+}
+
+PreparedKernel prepare_block_program(const NodeView& v) {
+  Translation program = translate(program_of(v.node()), kBlockProgramThreads);
+  const size_t bytes = program.workspace_bytes;
+  return {[program = std::move(program)](const KernelArgs& a) {
+            const auto addresses = program.addresses(a.inputs, a.outputs, a.workspace);
+            for (const BlockProgram& launch : program.launches) run_block_program(launch, addresses, a.stream);
+          },
+          bytes};
+}
+
+std::optional<std::string> declines_matmul_program(const NodeView& v) {
+  const Graph& program = program_of(v.node());
+  if (!leading_product(program)) return "starts with no product";
+  if (auto reason = translation_declines(program)) return reason;
+  if (translate(program, kMatmulProgramThreads).launches.size() > 1) return "too long for one launch";
+  return std::nullopt;
+}
+
+PreparedKernel prepare_matmul_program(const NodeView& v) {
+  const Graph& graph = program_of(v.node());
+  const Node& product = *leading_product(graph);
+  Translation program = translate(graph, kMatmulProgramThreads);
+  const size_t bytes = program.workspace_bytes;
+  const Shape& a = graph.type(product.inputs[0]).shape;
+  return {[program = std::move(program), operands = product.inputs, m = a[0], k = a[1]](const KernelArgs& args) {
+            const auto addresses = program.addresses(args.inputs, args.outputs, args.workspace);
+            const auto operand = [&](size_t i) { return args.in<float>(static_cast<size_t>(operands[i])); };
+            const VectorProduct y{.a = operand(0),
+                                  .b = operand(1),
+                                  .bias = operands.size() == 3 ? operand(2) : nullptr,
+                                  .y = static_cast<float*>(addresses[program.product]),
+                                  .m = m,
+                                  .k = k};
+            matmul_program(y, program.launches[0], addresses, args.counters, args.stream);
+          },
+          bytes, 1};
+}
+
+/// For programs that hold an operation which no block knows.
+PreparedKernel prepare_launches(const NodeView& v) {
+  const Provider* const providers[] = {&provider()};
+  return prepare_one_by_one(v, providers);
+}
+
 }  // namespace
 
 std::vector<Kernel> training_kernels() {
   return {
       {"adam", "adam_cuda", needs_f32, prepare_adam},
+      {"block_program", "block_program_cuda", declines_block_program, prepare_block_program},
+      {"block_program", "matmul_program_cuda", declines_matmul_program, prepare_matmul_program},
+      {"block_program", "block_program_launches", needs_f32, prepare_launches},
       {"batch_norm_grad", "batch_norm_grad_cuda", needs_f32, prepare_batch_norm_grad},
       {"batch_norm_inference", "batch_norm_inference_cuda", needs_f32, prepare_batch_norm_inference},
       {"batch_norm_training", "batch_norm_training_cuda", needs_f32, prepare_batch_norm_training},

@@ -4,6 +4,7 @@
 #include "engine/ops/op_spec.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/onednn_tables.h"
+#include "engine/providers/program_adapter.h"
 #include "kernels/simd/batch_norm.h"
 #include "kernels/simd/elementwise.h"
 #include "kernels/simd/gather.h"
@@ -18,7 +19,7 @@ namespace {
 
 std::optional<std::string> declines_elementwise(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
-  if (v.num_inputs() > kMaxTapeOperands || !simd::supports_tape(tape_of(v))) return "the tape is too long";
+  if (tape_of(v).num_inputs > kMaxTapeOperands || !simd::supports_tape(tape_of(v))) return "the tape is too long";
   return std::nullopt;
 }
 
@@ -26,7 +27,7 @@ PreparedKernel elementwise(const NodeView& v) {
   return {[tape = tape_of(v), periods = periods_of(v), n = v.output(0).size()](const KernelArgs& a) {
     ElementwiseInput<float> inputs[kMaxTapeOperands];
     for (size_t i = 0; i < periods.size(); ++i) inputs[i] = {a.in<float>(i), periods[i]};
-    simd::elementwise(tape, {inputs, periods.size()}, a.out<float>(0), n);
+    simd::elementwise(tape, {inputs, periods.size()}, a.out<float>(0), n, best_isa(), tape_random(tape, a));
   }};
 }
 
@@ -256,6 +257,12 @@ PreparedKernel rmsprop(const NodeView& v) {
   }};
 }
 
+/// Small nodes one by one, each with the best kernel that it has on a CPU.
+PreparedKernel block_program(const NodeView& v) {
+  const Provider* const providers[] = {&onednn_provider(), &reference_provider()};
+  return prepare_one_by_one(v, providers);
+}
+
 }  // namespace
 
 std::vector<Kernel> simd_kernels() {
@@ -266,6 +273,7 @@ std::vector<Kernel> simd_kernels() {
       {"batch_norm_training", "batch_norm_training_simd", needs_f32, batch_norm_training},
       {"bce_with_logits", "bce_with_logits_simd", needs_f32, bce_with_logits},
       {"bias_add", "bias_add_simd", needs_f32, bias_add},
+      {"block_program", "block_program_simd", needs_f32, block_program},
       {"concat", "concat_copy", declines_concat, concat},
       {"dropout", "dropout_simd", needs_f32, dropout},
       {"fused_elementwise", "fused_elementwise_simd", declines_elementwise, elementwise},

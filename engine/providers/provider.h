@@ -55,6 +55,7 @@ struct KernelArgs {
   std::span<void*const> inputs, outputs;
   void* workspace;
   Stream stream = nullptr;
+  uint32_t* counters = nullptr;  // all zero when a kernel starts, and to be left so; no other launch has the same ones
 
   template <class T>
   const T* in(size_t i) const {
@@ -70,6 +71,7 @@ struct KernelArgs {
 struct PreparedKernel {
   std::function<void(const KernelArgs&)> run;
   size_t workspace_bytes = 0;
+  size_t counters = 0;  // how many it counts finished blocks with (kernels/cuda/last_block.h)
 };
 
 /// What a kernel promises against the reference in double.

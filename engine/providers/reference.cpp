@@ -12,6 +12,7 @@
 #include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
+#include "engine/providers/program_adapter.h"
 #include "engine/providers/provider.h"
 
 namespace forger {
@@ -55,7 +56,7 @@ PreparedKernel elementwise(const NodeView& v) {
     return [=](const KernelArgs& a) {
       std::vector<ElementwiseInput<T>> inputs;
       for (size_t i = 0; i < periods.size(); ++i) inputs.push_back({a.in<T>(i), periods[i]});
-      reference::elementwise(tape, inputs.data(), a.out<T>(0), n);
+      reference::elementwise(tape, inputs.data(), a.out<T>(0), n, tape_random(tape, a));
     };
   });
 }
@@ -321,6 +322,11 @@ PreparedKernel rmsprop(const NodeView& v) {
       });
 }
 
+PreparedKernel block_program(const NodeView& v) {
+  const Provider* const providers[] = {&reference_provider()};
+  return prepare_one_by_one(v, providers);
+}
+
 std::optional<std::string> always(const NodeView&) {
   return std::nullopt;
 }
@@ -333,6 +339,7 @@ std::vector<Kernel> make_table() {
       {"batch_norm_training", "batch_norm_training_reference", always, batch_norm_training},
       {"bce_with_logits", "bce_with_logits_reference", always, bce_with_logits},
       {"bias_add", "bias_add_reference", always, bias_add},
+      {"block_program", "block_program_reference", always, block_program},
       {"broadcast_to", "broadcast_to_reference", always, broadcast_to},
       {"concat", "concat_reference", always, concat},
       {"conv2d", "conv2d_reference", always, conv2d},

@@ -28,10 +28,29 @@ size_t checked_arena_bytes(const Program& program, const VariableStore& variable
   return program.memory.arena_bytes;
 }
 
+/// Counters of one launch begin a line of the L2 cache: launches that run side by side do not wait for each other's.
+constexpr size_t kCountersPerLine = 32;
+
+size_t counter_lines(const Launch& launch) {
+  return (launch.kernel.counters + kCountersPerLine - 1) / kCountersPerLine * kCountersPerLine;
+}
+
+Buffer zero_counters(const Program& program, Device& device) {
+  size_t count = kCountersPerLine;
+  for (const Launch& launch : program.launches) count += counter_lines(launch);
+  const std::vector<uint32_t> zeros(count, 0);
+  Buffer buffer(device, sizeof(uint32_t) * count);
+  device.upload(buffer.data(), zeros.data(), buffer.bytes());
+  return buffer;
+}
+
 }  // namespace
 
 Session::Session(Program program, VariableStore& variables, uint64_t seed)
-    : program_(std::move(program)), variables_(variables), arena_(variables.device(), checked_arena_bytes(program_, variables)) {
+    : program_(std::move(program)),
+      variables_(variables),
+      arena_(variables.device(), checked_arena_bytes(program_, variables)),
+      counters_(zero_counters(program_, variables.device())) {
   variables_.add(program_.graph, seed);
 }
 
@@ -83,9 +102,11 @@ void* Session::address(ValueId id) const {
 }
 
 void Session::resolve() {
+  auto* counters = static_cast<uint32_t*>(counters_.data());
   for (const Launch& launch : program_.launches) {
     const Node& node = program_.graph.node(launch.node);
-    Pointers p{{}, {}, nullptr};
+    Pointers p{{}, {}, nullptr, counters};
+    counters += counter_lines(launch);
     for (ValueId id : node.inputs) p.inputs.push_back(address(id));
     for (ValueId id : node.outputs) p.outputs.push_back(address(id));
     const int block = program_.memory.workspace_block[static_cast<size_t>(node.id)];
@@ -97,7 +118,7 @@ void Session::resolve() {
 
 void Session::run_one(size_t i) {
   const Pointers& p = pointers_[i];
-  program_.launches[i].kernel.run({p.inputs, p.outputs, p.workspace, device().stream()});
+  program_.launches[i].kernel.run({p.inputs, p.outputs, p.workspace, device().stream(), p.counters});
 }
 
 void Session::copy_updates() {

@@ -50,6 +50,7 @@ class Session {
   struct Pointers {
     std::vector<void*> inputs, outputs;
     void* workspace;
+    uint32_t* counters;
   };
   void* address(ValueId id) const;
   NodeId input_node(const std::string& name) const;
@@ -65,7 +66,7 @@ class Session {
 
   Program program_;
   VariableStore& variables_;
-  Buffer arena_;
+  Buffer arena_, counters_;
   std::map<NodeId, const void*> bound_;
   std::map<NodeId, Buffer> fed_;
   std::vector<Pointers> pointers_;  // by launch; empty until resolved

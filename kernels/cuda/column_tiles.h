@@ -65,6 +65,19 @@ __device__ __forceinline__ void load_columns(const float* p, float (&v)[kWidth])
     v[0] = *p;
   }
 }
+/// The same past L1: what other blocks of this launch have written.
+template <int kWidth>
+__device__ __forceinline__ void load_partial_columns(const float* p, float (&v)[kWidth]) {
+  if constexpr (kWidth == 4) {
+    const float4 q = __ldcg(reinterpret_cast<const float4*>(p));
+    v[0] = q.x;
+    v[1] = q.y;
+    v[2] = q.z;
+    v[3] = q.w;
+  } else {
+    v[0] = __ldcg(p);
+  }
+}
 template <int kWidth>
 __device__ __forceinline__ void store_columns(float* p, const float (&v)[kWidth]) {
   if constexpr (kWidth == 4) {

@@ -1,6 +1,6 @@
 // The convolution trio as implicit matrix products. x: NHWC, w: KRSC, y: NPQK, all f32 and aligned to 16 bytes.
 //
-// Each takes a plan made by its conv2d_*_size and plan_gemm, and a workspace of workspace_bytes(plan, size). None throws
+// Each takes a plan made by its conv2d_*_size and plan_gemm, and scratch memory for it. None throws
 // but for a launch that CUDA refuses (DeviceError). Tensors have at most kMaxGemmElements elements.
 #pragma once
 
@@ -19,12 +19,12 @@ bool conv2d_filter_grad_vectors(const Conv2dShape& s);
 
 /// y = conv(x, w) + bias; bias: [K] or null.
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, float* workspace, Stream stream);
+            float* y, const GemmScratch& scratch, Stream stream);
 /// dx = gradient of conv with respect to x, plus bias: [C] or null. With it, a transposed convolution.
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, float* workspace, Stream stream);
+                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream);
 /// dw = gradient of conv with respect to w.
 void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* dy,
-                        float* dw, float* workspace, Stream stream);
+                        float* dw, const GemmScratch& scratch, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

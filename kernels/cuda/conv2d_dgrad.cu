@@ -77,7 +77,7 @@ bool conv2d_input_grad_vectors(const Conv2dShape& s) {
 }
 
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, float* workspace, Stream stream) {
+                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream) {
   const GemmSize size = conv2d_input_grad_size(s);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -98,10 +98,10 @@ void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPl
             {.data = w, .K = i(s.K), .R = i(s.R), .S = i(s.S), .C = i(s.C), .stride_h = i(s.stride_h), .stride_w = i(s.stride_w)},
         .bias = bias,
         .c = dx,
-        .partials = workspace,
+        .partials = scratch.partials,
     };
-    launch_gemm<Engine>(conv2d_input_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, size.phases,
-                        plan.splits, stream);
+    launch_gemm<Engine>(conv2d_input_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, size.phases, plan,
+                        scratch.counters, stream);
   });
 }
 

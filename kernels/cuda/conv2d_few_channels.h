@@ -36,9 +36,11 @@ void conv2d_input_grad_few_outputs(const Conv2dShape& s, const float* dy, const 
 
 /// dw of a convolution with 1 or 3 channels on one side and at least 16 on the other.
 const char* few_filter_grad_declines(const Conv2dShape& s);
-/// Number of partial sums; workspace: that many filters, unless it is 1.
+/// Number of partial sums, and what they need unless it is 1.
 int few_filter_grad_splits(const Conv2dShape& s, int multiprocessors);
+size_t few_filter_grad_workspace_bytes(const Conv2dShape& s, int splits);
+size_t few_filter_grad_counters(const Conv2dShape& s, int splits);
 void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* workspace,
-                            Stream stream);
+                            uint32_t* counters, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

@@ -4,11 +4,10 @@
 // A block has one filter row r, 32 of the many channels and a share of the output rows (n, p), which its warps take in
 // turn. A warp goes along a row eight pixels at a time and keeps sums for all (few, s) in registers: dy and a window of x
 // are read once, the many side as 128 contiguous bytes, the few side as one address for all lanes. The warps' sums meet
-// in shared memory, the blocks' in split_k_sum, both in fixed order.
+// in shared memory, the blocks' in the last of them to be done (last_block.h), both in fixed order.
 // Limits: S in {1, 3, 4, 5, 7}; stride 1 along rows, with few inputs also 2.
 #include "kernels/cuda/conv2d_few_channels.h"
-#include "kernels/cuda/launch.h"
-#include "kernels/cuda/split_k.h"
+#include "kernels/cuda/last_block.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -18,7 +17,9 @@ constexpr int kThreads = 256, kWarps = kThreads / 32, kPixels = 8;
 
 struct FewFilterGrad {
   const float *x, *dy;
-  float* dw;  // [splits][K][R][S][C]
+  float* dw;
+  float* partials;  // [splits][blocks side by side][few * S][32]: what a block has is contiguous
+  uint32_t* counters;
   int N, H, W, C, K, R, P, Q;
   int stride_h, pad_top, pad_left;
 };
@@ -80,14 +81,40 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_filter_grad_f32_kernel(co
     for (int s = 0; s < kS; ++s) shared.sums[warp][f * kS + s][lane] = sums[f][s];
   }
   __syncthreads();
-  float* const dw = a.dw + int64_t{blockIdx.y} * a.K * a.R * kS * a.C;
-  for (int i = warp; i < kFew * kS; i += kWarps) {
+  constexpr int kSums = kFew * kS, kInFlight = 16;
+  const auto store = [&](int i, float total) {
+    const int k = kFewInputs ? many : i / kS, c = kFewInputs ? i / kS : many;
+    if (active) a.dw[((k * a.R + r) * kS + i % kS) * a.C + c] = total;
+  };
+  const int splits = static_cast<int>(gridDim.y);
+  const int64_t step = int64_t{gridDim.x} * kSums * 32;
+  float* const partials = a.partials + blockIdx.x * kSums * 32;
+  for (int i = warp; i < kSums; i += kWarps) {
     float total = 0;
 #pragma unroll
     for (int from = 0; from < kWarps; ++from) total += shared.sums[from][i][lane];
-    const int k = kFewInputs ? many : i / kS, c = kFewInputs ? i / kS : many;
-    if (active) dw[((k * a.R + r) * kS + i % kS) * a.C + c] = total;
+    if (splits == 1) {
+      store(i, total);
+    } else {
+      partials[blockIdx.y * step + i * 32 + lane] = total;
+    }
   }
+  if (splits == 1 || !last_block(a.counters + blockIdx.x, gridDim.y)) return;
+  for (int i = warp; i < kSums; i += kWarps) {
+    float total = 0;
+    for (int s = 0; s < splits; s += kInFlight) {
+      float v[kInFlight];
+#pragma unroll
+      for (int k = 0; k < kInFlight; ++k) v[k] = s + k < splits ? __ldcg(partials + (s + k) * step + i * 32 + lane) : 0.f;
+#pragma unroll
+      for (int k = 0; k < kInFlight; ++k) total += v[k];
+    }
+    store(i, total);
+  }
+}
+
+unsigned blocks_side_by_side(const Conv2dShape& s, bool few_inputs) {
+  return static_cast<unsigned>(s.R * ceil_div(few_inputs ? s.K : s.C, 32));
 }
 
 template <bool kFewInputs, int kFew, int kStride>
@@ -125,29 +152,26 @@ const char* few_filter_grad_declines(const Conv2dShape& s) {
 int few_filter_grad_splits(const Conv2dShape& s, int multiprocessors) {
   // Four blocks per multiprocessor hide each other's latencies; each warp should have a row at least.
   constexpr int64_t kMost = 128;
-  const int64_t blocks = s.R * ceil_div(few_inputs(s) ? s.K : s.C, 32), rows = s.N * s.P;
+  const int64_t blocks = blocks_side_by_side(s, few_inputs(s)), rows = s.N * s.P;
   const int64_t wanted = ceil_div(int64_t{4} * multiprocessors, blocks), useful = ceil_div(rows, kWarps);
   const int64_t splits = wanted < useful ? wanted : useful;
   return static_cast<int>(splits < kMost ? splits : kMost);
 }
 
+size_t few_filter_grad_workspace_bytes(const Conv2dShape& s, int splits) {
+  const int64_t sums = (few_inputs(s) ? s.C : s.K) * s.S * 32 * blocks_side_by_side(s, few_inputs(s));
+  return splits == 1 ? 0 : sizeof(float) * static_cast<size_t>(splits * sums);
+}
+
+size_t few_filter_grad_counters(const Conv2dShape& s, int splits) {
+  return splits == 1 ? 0 : blocks_side_by_side(s, few_inputs(s));
+}
+
 void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* workspace,
-                            Stream stream) {
+                            uint32_t* counters, Stream stream) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
-  const FewFilterGrad a{x,
-                        dy,
-                        splits > 1 ? workspace : dw,
-                        i(s.N),
-                        i(s.H),
-                        i(s.W),
-                        i(s.C),
-                        i(s.K),
-                        i(s.R),
-                        i(s.P),
-                        i(s.Q),
-                        i(s.stride_h),
-                        i(s.pad_top),
-                        i(s.pad_left)};
+  const FewFilterGrad a{x,      dy,     dw,     workspace, counters, i(s.N),        i(s.H),       i(s.W),
+                        i(s.C), i(s.K), i(s.R), i(s.P),    i(s.Q),   i(s.stride_h), i(s.pad_top), i(s.pad_left)};
   if (!few_inputs(s)) {
     (s.K == 1 ? launch_few_filter_grad<false, 1, 1> : launch_few_filter_grad<false, 3, 1>)(a, s.S, splits, stream);
   } else if (s.stride_w == 1) {
@@ -155,7 +179,6 @@ void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, co
   } else {
     (s.C == 1 ? launch_few_filter_grad<true, 1, 2> : launch_few_filter_grad<true, 3, 2>)(a, s.S, splits, stream);
   }
-  if (splits > 1) split_k_sum(workspace, splits, s.filter_size(), nullptr, 1, dw, stream);
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -48,7 +48,7 @@ bool conv2d_vectors(const Conv2dShape& s) {
 }
 
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, float* workspace, Stream stream) {
+            float* y, const GemmScratch& scratch, Stream stream) {
   const GemmSize size = conv2d_size(s);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -71,9 +71,10 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
         .filters = {.data = w, .extent = i(s.K), .k = i(size.k), .ld = i(size.k)},
         .bias = bias,
         .c = y,
-        .partials = workspace,
+        .partials = scratch.partials,
     };
-    launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan.splits, stream);
+    launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan, scratch.counters,
+                        stream);
   });
 }
 

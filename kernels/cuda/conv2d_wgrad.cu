@@ -50,7 +50,7 @@ bool conv2d_filter_grad_vectors(const Conv2dShape& s) {
 }
 
 void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* dy,
-                        float* dw, float* workspace, Stream stream) {
+                        float* dw, const GemmScratch& scratch, Stream stream) {
   const GemmSize size = conv2d_filter_grad_size(s);
   with_engine<TileKind::wide>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -72,10 +72,10 @@ void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmP
                   .columns = i(size.n)},
         .bias = nullptr,
         .c = dw,
-        .partials = workspace,
+        .partials = scratch.partials,
     };
-    launch_gemm<Engine>(conv2d_filter_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan.splits,
-                        stream);
+    launch_gemm<Engine>(conv2d_filter_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan,
+                        scratch.counters, stream);
   });
 }
 

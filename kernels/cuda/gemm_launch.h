@@ -24,19 +24,24 @@ using MmaEngines = Engines<MmaEngine<Rounding, Tile<64, 64, 32, 32>, 4>, MmaEngi
 using Tf32x3Engines = Engines<MmaEngine<Tf32x3, Tile<64, 64, 32, 32>, 3>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>,
                               MmaEngine<Tf32x3, Tile<64, 128, 32, 32>, 2>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>>;
 
-/// Launches `kernel`, a gemm_block of Engine, and adds up partial sums if the plan has them. m and n: of the largest
+/// Launches `kernel`, a gemm_block of Engine, and adds up partial sums if the plan leaves them. m and n: of the largest
 /// phase.
 template <class Engine, class Problem>
-void launch_gemm(void (*kernel)(Problem, GemmGrid), const Problem& problem, int64_t m, int64_t n, int64_t phases, int splits,
-                 Stream stream) {
+void launch_gemm(void (*kernel)(Problem, GemmGrid), const Problem& problem, int64_t m, int64_t n, int64_t phases,
+                 const GemmPlan& plan, uint32_t* counters, Stream stream) {
   using T = typename Engine::TileType;
-  const GemmGrid grid{.tiles_n = static_cast<int>(ceil_div(n, T::kN)), .splits = splits};
+  const int splits = plan.splits;
+  const bool finish = splits > 1 && plan.group > 0;
+  const GemmGrid grid{.tiles_n = static_cast<int>(ceil_div(n, T::kN)),
+                      .splits = splits,
+                      .group = plan.group,
+                      .counters = finish ? counters : nullptr};
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(m, T::kM) * grid.tiles_n),
                           .grid_z = static_cast<unsigned>(phases * splits),
                           .threads = T::kThreads,
                           .shared_bytes = sizeof(GemmShared<T>)};
   launch(kernel, shape, stream, problem, grid);
-  if (splits > 1) split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream);
+  if (splits > 1 && !finish) split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream);
 }
 
 template <class Engine>

@@ -38,6 +38,7 @@ struct GemmPlan {
   TileKind tile = TileKind::small;
   bool vectors = false;  // operands are copied 16 bytes at a time
   int splits = 1;        // of the reduction; more than one: partial sums go through the workspace
+  int group = 0;         // splits that one block adds up before the groups are; 0: a second launch adds up all
 
   bool operator==(const GemmPlan&) const = default;
 };
@@ -65,7 +66,8 @@ constexpr TileSize tile_size(Arithmetic arithmetic, TileKind tile) {
 }
 
 /// Estimated clock cycles of a GPU with so many multiprocessors. Only ratios matter: of a wave of blocks, of the fixed
-/// cost of a block (filling the pipeline, writing C), and of adding up partial sums.
+/// cost of a block (filling the pipeline, writing C), and of adding up partial sums: by a launch that has all
+/// multiprocessors, or by the last block of each tile, which saves the launch but has only as many as there are tiles.
 constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, int multiprocessors) {
   const TileSize tile = tile_size(arithmetic, plan.tile);
   double per_cycle = 110;  // multiply-adds of one multiprocessor that is full
@@ -76,6 +78,9 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
   per_cycle *= tile.m * tile.n >= 128 * 128 ? 1.0 : tile.m * tile.n > 64 * 64 ? 0.9 : 0.7;
   constexpr double kBlockStart = 2000, kSumLaunch = 5000, kSumLatency = 80;  // the last: per split
   constexpr double kSumPerCycle = 6;                                         // floats that one multiprocessor adds
+  // A ticket is a fence, an atomic operation and a barrier; a block adds up what its own loads in flight let it: 32 KiB
+  // in the 700 cycles that L2 takes, at best.
+  constexpr double kTicket = 1500, kBlockSumPerCycle = 8;
 
   const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
   const int64_t blocks = ceil(size.m, tile.m) * ceil(size.n, tile.n) * size.phases * plan.splits;
@@ -86,11 +91,19 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
   const double per_k_tile = full * x / (0.4 + 0.6 * x);
   const auto waves = static_cast<double>(ceil(blocks, int64_t{multiprocessors} * tile.blocks_per_sm));
   double cycles = waves * (static_cast<double>(k_tiles) * per_k_tile + kBlockStart);
-  if (plan.splits > 1) {
+  if (plan.splits == 1) return cycles;
+  const double partials = static_cast<double>(size.outputs) * plan.splits / (kSumPerCycle * multiprocessors);
+  if (plan.group == 0) {
     cycles += kSumLaunch + kSumLatency * plan.splits;
-    cycles += static_cast<double>(size.outputs) * (2 * plan.splits + 1) / (kSumPerCycle * multiprocessors);
+    return cycles + 2 * partials + static_cast<double>(size.outputs) / (kSumPerCycle * multiprocessors);
   }
-  return cycles;
+  const int64_t groups = ceil(plan.splits, plan.group), tiles = blocks / plan.splits;
+  const auto add_up = [&](int64_t adders, int64_t count) {  // so many blocks, so many tiles each
+    const double elements = static_cast<double>(tile.m) * tile.n * static_cast<double>(count);
+    return kTicket + elements * std::max(1 / kBlockSumPerCycle, static_cast<double>(adders) / (kSumPerCycle * multiprocessors));
+  };
+  cycles += partials + add_up(tiles * groups, plan.group);  // partials: written; read by add_up
+  return groups == 1 ? cycles : cycles + add_up(tiles, groups);
 }
 
 /// The fastest of all plans by gemm_cycles; the first of equals. Operands that cannot be copied as vectors get the
@@ -102,16 +115,40 @@ constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool v
   for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
     if (tile != TileKind::small && !vectors) continue;
     for (int splits = 1; splits <= std::min<int64_t>(kMaxSplits, k_tiles); ++splits) {
-      const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits};
-      const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
-      if (cycles < best_cycles) {
-        best_cycles = cycles;
-        best = plan;
+      // In groups of about the root of their number both sums are equally long.
+      int root = 1;
+      while (root * root < splits) ++root;
+      for (const int group : {0, splits, root}) {
+        if (splits == 1 && group > 0) break;
+        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group};
+        const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
+        if (cycles < best_cycles) {
+          best_cycles = cycles;
+          best = plan;
+        }
       }
     }
   }
   return best;
 }
+
+/// Counters of a tile whose splits are added up in groups: one for each group, and one for the groups.
+constexpr int counters_per_tile(int splits, int group) {
+  const int groups = (splits + group - 1) / group;
+  return groups == 1 ? 1 : groups + 1;
+}
+constexpr size_t counters_of(const GemmPlan& plan, const GemmSize& size, Arithmetic arithmetic) {
+  if (plan.splits == 1 || plan.group == 0) return 0;
+  const TileSize tile = tile_size(arithmetic, plan.tile);
+  const int64_t tiles = (size.m + tile.m - 1) / tile.m * ((size.n + tile.n - 1) / tile.n) * size.phases;
+  return static_cast<size_t>(tiles * counters_per_tile(plan.splits, plan.group));
+}
+
+/// What a matrix product needs beside its operands.
+struct GemmScratch {
+  float* partials = nullptr;     // of workspace_bytes(plan, size)
+  uint32_t* counters = nullptr;  // counters_of(plan, size, arithmetic), all zero before and after
+};
 
 /// Room for the partial sums: splits x outputs.
 constexpr size_t workspace_bytes(const GemmPlan& plan, const GemmSize& size) {

@@ -19,7 +19,7 @@
 #pragma once
 
 #include "kernels/cuda/gemm_plan.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/last_block.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -114,6 +114,8 @@ inline constexpr int kMinBlocks = kVec == 1 ? 2 : Engine::kBlocksPerSm;
 
 struct GemmGrid {
   int tiles_n = 1, splits = 1;
+  int group = 0;  // as in GemmPlan
+  uint32_t* counters = nullptr;
 };
 
 /// Writes the block's tile of C from shared memory, with bias, or as partial sums of its split.
@@ -147,6 +149,89 @@ __device__ __forceinline__ void store_tile(const Problem& problem, const GemmGri
       if (width > 3) out[3] = v.w;
     }
   }
+}
+
+/// Adds up this tile of `count` splits from `first` on, `stride` apart, in this order, to what bias gives (null: zero), and
+/// writes it to `to`, which is C or the place of split `first`. Sixteen 16-byte loads of each thread are in flight.
+template <class Engine, class Problem>
+__device__ __forceinline__ void sum_splits(const Problem& problem, int n0, int first, int stride, int count, const float* bias,
+                                           float* to) {
+  using T = typename Engine::TileType;
+  const auto& shared = block_shared<GemmShared<T>>();
+  constexpr int kChunks = T::kN / 4, kStep = T::kThreads / kChunks, kRows = 4, kSplits = 4;
+  static_assert(T::kM % (kRows * kStep) == 0);
+  const int n = n0 + static_cast<int>(threadIdx.x) % kChunks * 4;
+  if (n >= problem.n) return;
+  const int width = min(4, problem.n - n);
+  const bool vectors = problem.n % 4 == 0;
+  float4 add = make_float4(0.f, 0.f, 0.f, 0.f);
+  if (bias) {
+    add = make_float4(bias[n], width > 1 ? bias[n + 1] : 0.f, width > 2 ? bias[n + 2] : 0.f, width > 3 ? bias[n + 3] : 0.f);
+  }
+  const float* const from = problem.partials + first * static_cast<int64_t>(problem.outputs) + n;
+  const int64_t step = stride * static_cast<int64_t>(problem.outputs);
+  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += kRows * kStep) {
+    float4 sums[kRows];
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) sums[r] = add;
+    for (int s = 0; s < count; s += kSplits) {
+      float4 v[kRows][kSplits];
+#pragma unroll
+      for (int r = 0; r < kRows; ++r) {
+        const int offset = shared.row_offset[row + r * kStep];
+#pragma unroll
+        for (int k = 0; k < kSplits; ++k) {
+          const float* const at = from + (s + k) * step + offset;
+          v[r][k] = make_float4(0.f, 0.f, 0.f, 0.f);
+          if (offset < 0 || s + k >= count) continue;
+          if (vectors) {
+            v[r][k] = __ldcg(reinterpret_cast<const float4*>(at));
+          } else {
+            v[r][k].x = __ldcg(at);
+            if (width > 1) v[r][k].y = __ldcg(at + 1);
+            if (width > 2) v[r][k].z = __ldcg(at + 2);
+            if (width > 3) v[r][k].w = __ldcg(at + 3);
+          }
+        }
+      }
+#pragma unroll
+      for (int r = 0; r < kRows; ++r) {
+#pragma unroll
+        for (int k = 0; k < kSplits; ++k) {
+          sums[r] = make_float4(sums[r].x + v[r][k].x, sums[r].y + v[r][k].y, sums[r].z + v[r][k].z, sums[r].w + v[r][k].w);
+        }
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      const int offset = shared.row_offset[row + r * kStep];
+      if (offset < 0) continue;
+      float* const out = to + offset + n;
+      if (vectors) {
+        *reinterpret_cast<float4*>(out) = sums[r];
+      } else {
+        out[0] = sums[r].x;
+        if (width > 1) out[1] = sums[r].y;
+        if (width > 2) out[2] = sums[r].z;
+        if (width > 3) out[3] = sums[r].w;
+      }
+    }
+  }
+}
+
+/// The last split of a tile to be done adds up all; with many splits the last one of each group its group, and the last of
+/// those the groups.
+template <class Engine, class Problem>
+__device__ __forceinline__ void finish_tile(const Problem& problem, const GemmGrid& grid, int n0, int split) {
+  const int groups = (grid.splits + grid.group - 1) / grid.group, group = split / grid.group;
+  const unsigned tile = blockIdx.z / static_cast<unsigned>(grid.splits) * gridDim.x + blockIdx.x;
+  uint32_t* const counters = grid.counters + tile * static_cast<unsigned>(counters_per_tile(grid.splits, grid.group));
+  const int first = group * grid.group, members = min(grid.group, grid.splits - first);
+  if (!last_block(counters + group, static_cast<unsigned>(members))) return;
+  if (groups == 1) return sum_splits<Engine>(problem, n0, 0, 1, members, problem.bias, problem.c);
+  sum_splits<Engine>(problem, n0, first, 1, members, nullptr, problem.partials + first * static_cast<int64_t>(problem.outputs));
+  if (!last_block(counters + groups, static_cast<unsigned>(groups))) return;
+  sum_splits<Engine>(problem, n0, 0, grid.group, groups, problem.bias, problem.c);
 }
 
 /// blockIdx.x: tiles of C, columns first (neighbours share A in L2); blockIdx.z: phases x splits of the reduction.
@@ -193,6 +278,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
       [&](int row, int column, float value) { shared.c[row * GemmShared<T>::kRow + column] = value; });
   __syncthreads();
   store_tile<Engine>(problem, grid, n0, split);
+  if (grid.counters) finish_tile<Engine>(problem, grid, n0, split);
 }
 
 }  // namespace forger::FORGER_DEVICE

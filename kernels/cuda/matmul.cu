@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 
 template <Major kMajorA, Major kMajorB>
 void matmul_majors(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* a, const float* b,
-                   const float* bias, float* c, float* workspace, Stream stream) {
+                   const float* bias, float* c, const GemmScratch& scratch, Stream stream) {
   const GemmSize size = matmul_size(s);
   with_engine<TileKind::small>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -51,9 +51,9 @@ void matmul_majors(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& 
         .b = {.data = b, .extent = i(s.n), .k = i(s.k), .ld = i(kMajorB == Major::k ? s.k : s.n)},
         .bias = bias,
         .c = c,
-        .partials = workspace,
+        .partials = scratch.partials,
     };
-    launch_gemm<Engine>(matmul_f32_kernel<Engine, kMajorA, kMajorB, kVec>, problem, s.m, s.n, 1, plan.splits, stream);
+    launch_gemm<Engine>(matmul_f32_kernel<Engine, kMajorA, kMajorB, kVec>, problem, s.m, s.n, 1, plan, scratch.counters, stream);
   });
 }
 
@@ -68,10 +68,10 @@ bool matmul_vectors(const MatmulShape& s) {
 }
 
 void matmul(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* a, const float* b, const float* bias,
-            float* c, float* workspace, Stream stream) {
+            float* c, const GemmScratch& scratch, Stream stream) {
   const auto run = s.transpose_a ? (s.transpose_b ? matmul_majors<Major::mn, Major::k> : matmul_majors<Major::mn, Major::mn>)
                                  : (s.transpose_b ? matmul_majors<Major::k, Major::k> : matmul_majors<Major::k, Major::mn>);
-  run(s, arithmetic, plan, a, b, bias, c, workspace, stream);
+  run(s, arithmetic, plan, a, b, bias, c, scratch, stream);
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -15,9 +15,9 @@ GemmSize matmul_size(const MatmulShape& s);
 /// Whether 16-byte copies suit the operands.
 bool matmul_vectors(const MatmulShape& s);
 
-/// c = op(a) op(b) + bias; bias: [n] or null. The plan comes from plan_gemm, workspace has workspace_bytes(plan, size).
+/// c = op(a) op(b) + bias; bias: [n] or null. The plan comes from plan_gemm, scratch is what it needs.
 /// Throws DeviceError if CUDA refuses a launch.
 void matmul(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* a, const float* b, const float* bias,
-            float* c, float* workspace, Stream stream);
+            float* c, const GemmScratch& scratch, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

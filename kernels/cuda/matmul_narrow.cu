@@ -6,42 +6,26 @@
 // Reads of a are 128 contiguous bytes per warp or more. Shared memory: 32 sums per warp.
 #include "kernels/cuda/matmul_narrow.h"
 
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/matmul_vector.h"
 
 namespace forger::FORGER_DEVICE {
 
 namespace {
 
-constexpr int kThreads = 256, kWarps = kThreads / 32;
+constexpr int kThreads = kVectorThreads, kWarps = kVectorWarps;
 constexpr int kInFlight = 8;  // reads that a thread has under way
-
-struct NarrowSums {
-  float sums[kWarps][32];
-};
 
 __global__ void __launch_bounds__(kThreads)
     matmul_vector_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias, int k,
                              float* __restrict__ c) {
-  auto& shared = block_shared<NarrowSums>();
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  const float* const row = a + int64_t{blockIdx.x} * k;
-  float sum = 0;
-#pragma unroll 4
-  for (int i = static_cast<int>(threadIdx.x); i < k; i += kThreads) sum += row[i] * b[i];
-#pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, mask);
-  if (lane == 0) shared.sums[warp][0] = sum;
-  __syncthreads();
-  if (threadIdx.x != 0) return;
-  float total = bias ? bias[0] : 0.f;
-  for (int from = 0; from < kWarps; ++from) total += shared.sums[from][0];
-  c[blockIdx.x] = total;
+  const float total = times_vector(a + int64_t{blockIdx.x} * k, b, bias, k, block_shared<VectorSums>());
+  if (threadIdx.x == 0) c[blockIdx.x] = total;
 }
 
 __global__ void __launch_bounds__(kThreads)
     matmul_transposed_vector_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias,
                                         int m, int k, float* __restrict__ c) {
-  auto& shared = block_shared<NarrowSums>();
+  auto& shared = block_shared<VectorSums>();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int column = static_cast<int>(blockIdx.x) * 32 + lane;
   float sum = 0;
@@ -80,7 +64,7 @@ void matmul_narrow(const MatmulShape& s, const float* a, const float* b, const f
     launch(matmul_outer_f32_kernel, shape, stream, a, b, bias, m, n, c);
     return;
   }
-  shape.shared_bytes = sizeof(NarrowSums);
+  shape.shared_bytes = sizeof(VectorSums);
   if (s.transpose_a) {
     shape.grid_x = static_cast<unsigned>(ceil_div(s.m, 32));
     launch(matmul_transposed_vector_f32_kernel, shape, stream, a, b, bias, m, k, c);

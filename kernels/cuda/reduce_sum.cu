@@ -1,5 +1,5 @@
 // y = sum of x over some axes, in an order that is fixed by the sizes: threads add in float a few elements at a time, the
-// threads of a block are added in double, and splits of long sums are added by a second launch of the same kernels.
+// threads of a block are added in double, and splits of long sums by the last of their blocks (last_block.h).
 //
 //   rows     [A, R] -> [A]        a warp per row (short rows), or a block per row and split
 //   columns  [A, R, B] -> [A, B]  threads stand side by side over B, one below the other over R (column_tiles.h)
@@ -12,6 +12,8 @@
 #include "kernels/cuda/block_sum.h"
 #include "kernels/cuda/column_tiles.h"
 #include "kernels/cuda/divisor.h"
+#include "kernels/cuda/last_block.h"
+#include "kernels/cuda/strided_sum.h"
 
 namespace forger::FORGER_DEVICE {
 namespace {
@@ -19,38 +21,7 @@ namespace {
 constexpr unsigned kThreads = 256;
 constexpr int kUnroll = 4;
 constexpr int64_t kShortRow = 512, kChunk = 16 * kThreads;  // elements: of a warp's row, of a block's smallest split
-constexpr int64_t kMaxSplits = 256;
-
-/// This thread's part of the sum of x [n], shared by kStride threads of which it is number `rank`.
-template <int kStride, class Index>
-__device__ __forceinline__ float strided_sum(const float* __restrict__ x, Index n, Index rank, bool aligned) {
-  float sums[kUnroll] = {};
-  if (aligned) {
-    const auto* quads = reinterpret_cast<const float4*>(x);
-    const Index count = n / 4;
-    Index i = rank;
-    for (; i + (kUnroll - 1) * kStride < count; i += kUnroll * kStride) {
-#pragma unroll
-      for (int k = 0; k < kUnroll; ++k) {
-        const float4 v = quads[i + k * kStride];
-        sums[k] += (v.x + v.y) + (v.z + v.w);
-      }
-    }
-    for (; i < count; i += kStride) {
-      const float4 v = quads[i];
-      sums[0] += (v.x + v.y) + (v.z + v.w);
-    }
-    if (rank < n % 4) sums[1] += x[4 * count + rank];
-  } else {
-    Index i = rank;
-    for (; i + (kUnroll - 1) * kStride < n; i += kUnroll * kStride) {
-#pragma unroll
-      for (int k = 0; k < kUnroll; ++k) sums[k] += x[i + k * kStride];
-    }
-    for (; i < n; i += kStride) sums[0] += x[i];
-  }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
+constexpr int64_t kMaxSplits = kThreads;                    // the last block adds them up, one partial sum for each thread
 
 /// x: [outputs, n], a warp each.
 __global__ void __launch_bounds__(kThreads)
@@ -62,20 +33,27 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x % 32 == 0) y[row] = static_cast<float>(sum);
 }
 
-/// x: [outputs, n] -> y: [outputs, splits]; block (split, output).
-__global__ void __launch_bounds__(kThreads) reduce_sum_block_f32_kernel(const float* __restrict__ x, float* __restrict__ y,
-                                                                        int64_t n, int64_t per_split, unsigned splits) {
+/// x: [outputs, n] -> y: [outputs], partials: [outputs, splits]; block (split, output). At most kThreads splits.
+__global__ void __launch_bounds__(kThreads)
+    reduce_sum_block_f32_kernel(const float* __restrict__ x, float* __restrict__ y, float* partials, uint32_t* counters,
+                                int64_t n, int64_t per_split, unsigned splits) {
   const int64_t row = blockIdx.x / splits, begin = blockIdx.x % splits * per_split;  // per_split is a multiple of 4
   const bool aligned = n % 4 == 0 || gridDim.x == splits;
   const float mine = strided_sum<kThreads>(x + row * n + begin, min(per_split, n - begin), int64_t{threadIdx.x}, aligned);
-  const double sum = block_sum(static_cast<double>(mine), block_shared<BlockSum<kThreads>>());
-  if (threadIdx.x == 0) y[blockIdx.x] = static_cast<float>(sum);
+  auto& shared = block_shared<BlockSum<kThreads>>();
+  const double sum = block_sum(static_cast<double>(mine), shared);
+  if (threadIdx.x == 0) (splits == 1 ? y : partials)[blockIdx.x] = static_cast<float>(sum);
+  if (splits == 1 || !last_block(counters + row, splits)) return;
+  const float part = threadIdx.x < splits ? __ldcg(partials + row * splits + threadIdx.x) : 0.f;
+  const double total = block_sum(static_cast<double>(part), shared);
+  if (threadIdx.x == 0) y[row] = static_cast<float>(total);
 }
 
-/// x: [outer, rows, columns] -> y: [outer, splits, columns]; grid (tiles * outer, splits).
+/// x: [outer, rows, columns] -> y: [outer, columns], partials: [outer, splits, columns]; grid (tiles * outer, splits).
 template <int kWidth>
 __global__ void __launch_bounds__(kColumnThreads)
-    reduce_sum_columns_f32_kernel(const ColumnTiles t, const float* __restrict__ x, float* __restrict__ y) {
+    reduce_sum_columns_f32_kernel(const ColumnTiles t, const float* __restrict__ x, float* __restrict__ y, float* partials,
+                                  uint32_t* counters) {
   const unsigned outer = blockIdx.x / t.tiles;
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x % t.tiles);
   const int64_t begin = blockIdx.y * t.rows_per_split, end = min(begin + t.rows_per_split, t.rows);
@@ -96,12 +74,34 @@ __global__ void __launch_bounds__(kColumnThreads)
   double total[kWidth];
 #pragma unroll
   for (int w = 0; w < kWidth; ++w) total[w] = static_cast<double>((sums[0][w] + sums[1][w]) + (sums[2][w] + sums[3][w]));
-  sum_columns(total, t.lanes, block_shared<ColumnSums<>>());
-  if (!place.inside || place.row > 0) return;
-  float result[kWidth];
+  auto& shared = block_shared<ColumnSums<>>();
+  const auto sum_and_store = [&](float* to) {
+    sum_columns(total, t.lanes, shared);
+    if (!place.inside || place.row > 0) return;
+    float result[kWidth];
 #pragma unroll
-  for (int w = 0; w < kWidth; ++w) result[w] = static_cast<float>(total[w]);
-  store_columns(y + (outer * int64_t{gridDim.y} + blockIdx.y) * t.columns + place.column, result);
+    for (int w = 0; w < kWidth; ++w) result[w] = static_cast<float>(total[w]);
+    store_columns(to + place.column, result);
+  };
+  const int64_t splits = gridDim.y;
+  float* const mine = partials + outer * splits * t.columns;
+  sum_and_store(splits == 1 ? y + outer * t.columns : mine + blockIdx.y * t.columns);
+  if (splits == 1 || !last_block(counters + blockIdx.x, gridDim.y)) return;
+#pragma unroll
+  for (int w = 0; w < kWidth; ++w) total[w] = 0;
+  for (int64_t s = place.row; place.inside && s < splits; s += kUnroll * t.depth()) {
+    float v[kUnroll][kWidth] = {};
+#pragma unroll
+    for (int k = 0; k < kUnroll; ++k) {
+      if (s + k * t.depth() < splits) load_partial_columns(mine + (s + k * t.depth()) * t.columns + place.column, v[k]);
+    }
+#pragma unroll
+    for (int k = 0; k < kUnroll; ++k) {
+#pragma unroll
+      for (int w = 0; w < kWidth; ++w) total[w] += static_cast<double>(v[k][w]);
+    }
+  }
+  sum_and_store(y + outer * t.columns);
 }
 
 struct Walk {
@@ -143,7 +143,12 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) y[blockIdx.x] = static_cast<float>(sum);
 }
 
-void sum_rows(const float* x, float* y, int64_t outputs, int64_t n, int64_t splits, Stream stream) {
+struct Scratch {
+  float* partials;
+  uint32_t* counters;
+};
+
+void sum_rows(const float* x, float* y, int64_t outputs, int64_t n, int64_t splits, const Scratch& scratch, Stream stream) {
   if (n <= kShortRow && splits == 1) {
     launch(reduce_sum_warp_f32_kernel, {.grid_x = static_cast<unsigned>(ceil_div(outputs, kThreads / 32)), .threads = kThreads},
            stream, x, y, outputs, static_cast<int>(n));
@@ -152,16 +157,16 @@ void sum_rows(const float* x, float* y, int64_t outputs, int64_t n, int64_t spli
   const int64_t per_split = ceil_div(ceil_div(n, 4), splits) * 4;
   launch(reduce_sum_block_f32_kernel,
          {.grid_x = static_cast<unsigned>(outputs * splits), .threads = kThreads, .shared_bytes = sizeof(BlockSum<kThreads>)},
-         stream, x, y, n, per_split, static_cast<unsigned>(splits));
+         stream, x, y, scratch.partials, scratch.counters, n, per_split, static_cast<unsigned>(splits));
 }
 
-void sum_columns_of(const float* x, float* y, int64_t outer, const ColumnTiles& t, Stream stream) {
+void sum_columns_of(const float* x, float* y, int64_t outer, const ColumnTiles& t, const Scratch& scratch, Stream stream) {
   launch(t.width == 4 ? reduce_sum_columns_f32_kernel<4> : reduce_sum_columns_f32_kernel<1>,
          {.grid_x = static_cast<unsigned>(t.tiles * outer),
           .grid_y = static_cast<unsigned>(t.splits),
           .threads = kColumnThreads,
           .shared_bytes = sizeof(ColumnSums<>)},
-         stream, t, x, y);
+         stream, t, x, y, scratch.partials, scratch.counters);
 }
 
 ColumnTiles tiles_of(int64_t rows, int64_t columns, int64_t splits) {
@@ -210,21 +215,24 @@ ReduceSumPlan plan_reduce_sum(const std::vector<int64_t>& shape, const std::vect
     plan.outer = plan.outputs / plan.inner;
     plan.splits = column_tiles(plan.reduced, plan.inner, kMaxSplits, kUnroll, ceil_div(enough, plan.outer)).splits;
   }
-  if (plan.splits > 1) plan.workspace_bytes = sizeof(float) * static_cast<size_t>(plan.outputs * plan.splits);
+  if (plan.splits > 1) {
+    plan.workspace_bytes = sizeof(float) * static_cast<size_t>(plan.outputs * plan.splits);
+    const bool columns = plan.kind == ReduceSumPlan::Kind::columns;
+    plan.counters =
+        static_cast<size_t>(columns ? plan.outer * tiles_of(plan.reduced, plan.inner, plan.splits).tiles : plan.outer);
+  }
   return plan;
 }
 
-void reduce_sum(const ReduceSumPlan& plan, const float* x, float* y, void* workspace, Stream stream) {
+void reduce_sum(const ReduceSumPlan& plan, const float* x, float* y, void* workspace, uint32_t* counters, Stream stream) {
   if (plan.outputs == 0) return;
-  float* const partials = plan.splits > 1 ? static_cast<float*>(workspace) : y;
+  const Scratch scratch{static_cast<float*>(workspace), counters};
   switch (plan.kind) {
     case ReduceSumPlan::Kind::rows:
-      sum_rows(x, partials, plan.outer, plan.reduced, plan.splits, stream);
-      if (plan.splits > 1) sum_rows(partials, y, plan.outer, plan.splits, 1, stream);
+      sum_rows(x, y, plan.outer, plan.reduced, plan.splits, scratch, stream);
       return;
     case ReduceSumPlan::Kind::columns:
-      sum_columns_of(x, partials, plan.outer, tiles_of(plan.reduced, plan.inner, plan.splits), stream);
-      if (plan.splits > 1) sum_columns_of(partials, y, plan.outer, tiles_of(plan.splits, plan.inner, 1), stream);
+      sum_columns_of(x, y, plan.outer, tiles_of(plan.reduced, plan.inner, plan.splits), scratch, stream);
       return;
     case ReduceSumPlan::Kind::general:
       launch(reduce_sum_general_f32_kernel,

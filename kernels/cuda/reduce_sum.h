@@ -18,13 +18,13 @@ struct ReduceSumPlan {
   };
   Kind kind = Kind::rows;
   int64_t outer = 1, reduced = 1, inner = 1;
-  int64_t splits = 1;  // partial sums of each output; more than one take a second launch
+  int64_t splits = 1;  // partial sums of each output
   struct Axis {
     int64_t extent, stride;
   };
   std::vector<Axis> kept, summed;  // general: innermost first
   int64_t outputs = 1;
-  size_t workspace_bytes = 0;
+  size_t workspace_bytes = 0, counters = 0;
 };
 inline constexpr size_t kMaxReduceAxes = 4;  // of each kind, after merging
 
@@ -32,6 +32,6 @@ inline constexpr size_t kMaxReduceAxes = 4;  // of each kind, after merging
 ReduceSumPlan plan_reduce_sum(const std::vector<int64_t>& shape, const std::vector<int64_t>& axes, int multiprocessors);
 
 /// y = sums of x, dense over the kept axes. x and y are aligned to 16 bytes and do not overlap.
-void reduce_sum(const ReduceSumPlan& plan, const float* x, float* y, void* workspace, Stream stream);
+void reduce_sum(const ReduceSumPlan& plan, const float* x, float* y, void* workspace, uint32_t* counters, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

@@ -74,6 +74,9 @@ inline unsigned __umulhi(unsigned a, unsigned b) {
 inline void __syncthreads() {
   emulation::block_barrier();
 }
+inline int __syncthreads_or(int predicate) {
+  return emulation::block_barrier_or(predicate != 0);
+}
 inline void __syncwarp(unsigned = 0xFFFFFFFFu) {
   const char none = 0;
   emulation::warp_exchange(&none, 1, "__syncwarp");
@@ -102,6 +105,25 @@ T __shfl_down_sync(unsigned, T value, unsigned delta) {
   const unsigned from = emulation::lane() + delta;
   const std::byte* slots = emulation::warp_exchange(&value, sizeof(T), "__shfl_down_sync");
   return from < emulation::kWarpSize ? read_lane<T>(slots, from) : value;
+}
+
+// All threads of a launch run in one thread of the host, in turn: memory is always coherent. Atomics are atomic for the
+// eyes of ThreadSanitizer.
+inline void __threadfence() {}
+inline unsigned atomicAdd(unsigned* address, unsigned value) {
+  return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
+}
+/// The old value; the new one is one more, or 0 after `last`.
+inline unsigned atomicInc(unsigned* address, unsigned last) {
+  unsigned old = __atomic_load_n(address, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(address, &old, old >= last ? 0 : old + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+  return old;
+}
+/// A load past L1.
+template <class T>
+T __ldcg(const T* address) {
+  return *address;
 }
 
 }  // namespace forger::emulated

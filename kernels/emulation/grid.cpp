@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels/common/errors.h"
@@ -93,10 +95,14 @@ class Grid {
   Grid& operator=(const Grid&) = delete;
 
   void run_block(Dim3 index);
+  /// Calls f with the number of every block, in the order of the options.
+  template <class F>
+  void for_blocks(uint64_t count, F f) const;
 
   void* shared() { return shared_.get(); }
   void wait(State state, const char* operation);
   const std::byte* exchange(const void* mine, size_t bytes, const char* operation);
+  bool vote(bool mine);
   Thread& current() { return *current_; }
   unsigned lane() const { return static_cast<unsigned>(current_ - threads_.data()) % kWarpSize; }
   bool copies_early() const { return options_.copy_early; }
@@ -119,6 +125,7 @@ class Grid {
   Fiber scheduler_;
   Thread* current_ = nullptr;
   uint32_t shuffles_ = 0;
+  bool votes_ = false, outcome_ = false;  // of the barrier that threads arrive at, and of the one before it
   // Addresses that stand for the barrier (see wait()), and for the beginning and the end of the block.
   char block_sync_[2] = {}, begin_sync_ = 0, end_sync_ = 0;
 };
@@ -150,6 +157,21 @@ Grid::Order Grid::order(unsigned count) {
     std::swap(indices[i - 1], indices[philox_below(philox_block(options_.seed, shuffles_, 0, i).v[0], i)]);
   }
   return indices;
+}
+
+template <class F>
+void Grid::for_blocks(uint64_t count, F f) const {
+  if (options_.order != ThreadOrder::shuffled) {
+    for (uint64_t i = 0; i < count; ++i) f(options_.order == ThreadOrder::backward ? count - 1 - i : i);
+    return;
+  }
+  std::vector<uint64_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  for (uint64_t i = count; i > 1; --i) {
+    const auto below = static_cast<uint32_t>(std::min<uint64_t>(i, UINT32_MAX));
+    std::swap(numbers[i - 1], numbers[philox_below(philox_block(options_.seed, i, 1, 0).v[0], below)]);
+  }
+  for (const uint64_t i : numbers) f(i);
 }
 
 void Grid::run_thread(Thread& thread) {
@@ -215,6 +237,7 @@ void Grid::run_block(Dim3 index) {
     const Order turns = order(static_cast<unsigned>(warps_.size()));
     for (size_t i = 0; i < warps_.size(); ++i) run_warp(turns[i]);
     if (std::all_of(threads_.begin(), threads_.end(), is_done)) break;
+    outcome_ = std::exchange(votes_, false);
     for (Thread& t : threads_) {
       if (t.state == State::at_block) t.state = State::ready;
     }
@@ -234,6 +257,12 @@ void Grid::wait(State state, const char* operation) {
   if (__tsan_release) __tsan_release(sync);
   switch_fiber(self.fiber, scheduler_, false);
   if (__tsan_acquire) __tsan_acquire(sync);
+}
+
+bool Grid::vote(bool mine) {
+  votes_ = votes_ || mine;
+  wait(State::at_block, "__syncthreads_or");
+  return outcome_;
 }
 
 const std::byte* Grid::exchange(const void* mine, size_t bytes, const char* operation) {
@@ -260,11 +289,10 @@ void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Optio
     explicit Activate(Grid* grid) { active = grid; }
     ~Activate() { active = nullptr; }
   } const activate(&state);
-  for (unsigned z = 0; z < grid.z; ++z) {
-    for (unsigned y = 0; y < grid.y; ++y) {
-      for (unsigned x = 0; x < grid.x; ++x) state.run_block({x, y, z});
-    }
-  }
+  state.for_blocks(uint64_t{grid.x} * grid.y * grid.z, [&](uint64_t i) {
+    state.run_block({static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
+                     static_cast<unsigned>(i / grid.x / grid.y)});
+  });
 }
 
 void* shared_memory() {
@@ -273,6 +301,10 @@ void* shared_memory() {
 
 void block_barrier() {
   active->wait(State::at_block, "__syncthreads");
+}
+
+bool block_barrier_or(bool mine) {
+  return active->vote(mine);
 }
 
 const std::byte* warp_exchange(const void* mine, size_t bytes, const char* operation) {

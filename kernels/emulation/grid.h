@@ -1,8 +1,8 @@
 // Runs a CUDA grid on the host: one fiber per CUDA thread, one block after another.
 //
-// Threads run in turn, each until it waits at a barrier. So an unguarded exchange through shared memory gives a result
-// that depends on the order of the threads, and shared memory starts as NaN: a kernel that forgets a barrier is wrong
-// in at least one order. Every barrier is checked for threads that can never meet.
+// Blocks run in the order that the options say, as threads do. Threads run in turn, each until it waits at a barrier. So an
+// unguarded exchange through shared memory gives a result that depends on the order of the threads, and shared memory starts as
+// NaN: a kernel that forgets a barrier is wrong in at least one order. Every barrier is checked for threads that can never meet.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ struct Dim3 {
   unsigned x = 1, y = 1, z = 1;
 };
 
-/// In which order the threads of a block run between two barriers. On hardware any order may happen.
+/// In which order the blocks of a grid run, and the threads of a block between two barriers. On hardware any order may
+/// happen.
 enum class ThreadOrder : uint8_t { forward, backward, shuffled };
 
 /// What a launch's stream points to under emulation; nullptr means the defaults.
@@ -49,6 +50,8 @@ void* shared_memory();
 
 /// Waits for all threads of the block that have not returned.
 void block_barrier();
+/// The same, and tells whether any of them brought true.
+bool block_barrier_or(bool mine);
 
 /// Hands `bytes` (at most 64) to the other lanes of the warp and waits for them. Returns 32 slots of 64 bytes, by lane;
 /// they stay as they are until this lane's second next exchange. `operation` names the instruction: lanes of one

@@ -47,6 +47,7 @@ void add_random_cases(std::vector<Case>& cases);
 void add_loss_cases(std::vector<Case>& cases);
 void add_optimizer_cases(std::vector<Case>& cases);
 void add_source_cases(std::vector<Case>& cases);
+void add_program_cases(std::vector<Case>& cases);
 
 enum class Fill { reals, integers };
 
@@ -63,7 +64,7 @@ struct Place {
   Target target = {};
 };
 
-struct Verdict {
+struct CaseVerdict {
   std::string provider = {}, kernel = {};
   std::string precision = {};   // of a product's operands
   std::string output = {};      // type of the first output
@@ -76,7 +77,7 @@ struct Verdict {
 /// kernel promises (Accuracy: 2 unless stated), plus atol; on integers it must be zero, unless the kernel does not
 /// promise that. Outputs that are not finite or are suspiciously all zero fail. Kernels that round their operands are
 /// compared with the reference on rounded operands.
-std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place = {});
+std::vector<CaseVerdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place = {});
 
 /// What one kernel makes of a case's inputs, output by output. Throws Error if it wrote where it may not.
 std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, Fill fill, const Place& place = {});

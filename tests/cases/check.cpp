@@ -76,10 +76,12 @@ KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector
   }
   const PreparedKernel prepared = kernel.prepare(NodeView(graph, node, place.target));
   Guarded workspace(*place.device, std::vector<std::byte>(prepared.workspace_bytes, kGuard));
+  Guarded counters(*place.device, std::vector<std::byte>(sizeof(uint32_t) * prepared.counters, std::byte{0}));
   std::vector<void*> in, out;
   for (ValueId id : node.inputs) in.push_back(memory.at(id)->data());
   for (ValueId id : node.outputs) out.push_back(memory.at(id)->data());
-  prepared.run({in, out, workspace.data(), place.stream ? place.stream : place.device->stream()});
+  prepared.run({in, out, workspace.data(), place.stream ? place.stream : place.device->stream(),
+                reinterpret_cast<uint32_t*>(counters.data())});
   place.device->synchronize();
 
   KernelRun run;
@@ -87,6 +89,8 @@ KernelRun run_kernel(const Graph& graph, const Kernel& kernel, const std::vector
     if (!block->read()) run.problem = "wrote outside a tensor";
   }
   if (!workspace.read()) run.problem = "wrote outside its workspace";
+  if (!counters.read()) run.problem = "wrote outside its counters";
+  if (counters.changed()) run.problem = "left a counter that is not zero";
   for (ValueId id : node.inputs) {
     if (memory.at(id)->changed()) run.problem = "changed an input";
   }
@@ -184,7 +188,7 @@ std::vector<std::vector<double>> rounded(std::vector<std::vector<double>> inputs
 
 }  // namespace
 
-std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place) {
+std::vector<CaseVerdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place) {
   auto inputs = make_inputs(c, fill);
   if (inputs.empty()) inputs.push_back({0.0});
   const Graph exact = build_case(c, DType::f64), plain = build_case(c, DType::f32);
@@ -202,7 +206,7 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
   };
   std::map<Precision, std::pair<decltype(truth_for({})), decltype(loops_for({}))>> references;
 
-  std::vector<Verdict> verdicts;
+  std::vector<CaseVerdict> verdicts;
   for (const Kernel& kernel : provider.kernels) {
     if (kernel.op != node.op->name || kernel.declines(view)) continue;
     if (fill == Fill::integers && !kernel.accuracy.exact_on_integers) continue;
@@ -210,11 +214,11 @@ std::vector<Verdict> check_case(const Case& c, const Provider& provider, Fill fi
     if (!references.contains(operands)) references[operands] = {truth_for(operands), loops_for(operands)};
     const auto& [truth, loops] = references[operands];
     const KernelRun run = run_kernel(plain, kernel, inputs, place);
-    Verdict v{.provider = std::string(provider.name),
-              .kernel = std::string(kernel.name),
-              .precision = name_of(operands),
-              .output = to_string(view.output(0)),
-              .problem = run.problem};
+    CaseVerdict v{.provider = std::string(provider.name),
+                  .kernel = std::string(kernel.name),
+                  .precision = name_of(operands),
+                  .output = to_string(view.output(0)),
+                  .problem = run.problem};
     double worst = -1;
     for (size_t o = 0; o < truth.size(); ++o) {
       double loop_error = 0, largest = 0, found = 0;
@@ -256,8 +260,9 @@ std::vector<std::vector<double>> run_case(const Case& c, const Kernel& kernel, F
 const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
-    for (const auto add : {add_conv2d_cases, add_linear_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases,
-                           add_random_cases, add_loss_cases, add_optimizer_cases, add_source_cases, add_pool_cases}) {
+    for (const auto add :
+         {add_conv2d_cases, add_linear_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases, add_random_cases,
+          add_loss_cases, add_optimizer_cases, add_source_cases, add_pool_cases, add_program_cases}) {
       add(all);
     }
     std::stable_sort(all.begin(), all.end(), [](const Case& a, const Case& b) { return a.op < b.op; });
