@@ -12,11 +12,12 @@ struct NetworkOptions {
   bool spectral_norm = false;     // every dense and convolution kernel is divided by its largest singular value
   bool minibatch_stddev = false;  // Layers::minibatch_stddev is there
   bool projection = false;        // Layers::logits adds the class projection
+  int64_t width = 64;             // filters of a network that leaves them open
 };
 
-/// Of G: "spectral-norm".
+/// Of G: "spectral-norm", "width".
 NetworkOptions generator_options(const Config& config);
-/// Of D: "d-norm", "d-dropout", "spectral-norm", "minibatch-stddev", "conditional". Options that a recipe has not are off.
+/// Of D: "d-norm", "d-dropout", "spectral-norm", "minibatch-stddev", "conditional", "width". Options that a recipe has not are off.
 NetworkOptions discriminator_options(const Config& config);
 
 }  // namespace forger
