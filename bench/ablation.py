@@ -8,7 +8,7 @@ A row of FILE (bench/ablation.txt) is "table | key | seeds | flags of forger tra
 run of `forger train ... --threads 1` and one of `forger eval --format json`; the answer is stored with the command as
 RESULTS/KEY-seedN.json. Several of these programs may share one folder of results: a row is claimed before it is run.
 """
-import argparse, json, os, pathlib, re, shutil, statistics, subprocess, sys, time
+import argparse, json, os, pathlib, re, resource, shutil, statistics, subprocess, sys, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 IMAGES = [("FDz", "fdz", 2), ("/floor", "fdz/floor", 1), ("score", "score_ratio", 3), ("coverage", "coverage", 3),
@@ -53,12 +53,17 @@ def run_row(row, seed, args):
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     print(f"{time.strftime('%H:%M:%S')} {name}: forger train {flags}", flush=True)
     start = time.time()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = used.ru_utime + used.ru_stime
     with open(args.work / f"{name}.log", "w") as log:
         train = subprocess.run([args.forger, "train", *flags.split(), "--out", str(run)], cwd=ROOT, env=environment, stdout=log,
                                stderr=log)
     seconds = time.time() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - before
     answer = {"command": f"build/release/forger train {flags}", "table": row["table"], "machine": args.machine,
-              "date": time.strftime("%Y-%m-%d"), "commit": args.commit, "train_seconds": round(seconds)}
+              "date": time.strftime("%Y-%m-%d"), "commit": args.commit, "train_seconds": round(seconds),
+              "train_cpu_seconds": round(cpu)}
     if train.returncode == 0:
         done = subprocess.run([args.forger, "eval", str(run), "--format", "json"], cwd=ROOT, env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -114,7 +119,7 @@ def table(args):
     for name, group in groups.items():
         columns = COLUMNS.get(name.split("-")[0], IMAGES)
         print(f"\n### {name}\n\n| `build/release/forger train ...` | seeds | " + " | ".join(c[0] for c in columns) +
-              " | verdicts | minutes |\n|---|---|" + "---|" * (len(columns) + 2))
+              " | verdicts |\n|---|---|" + "---|" * (len(columns) + 1))
         for row in group:
             files = [args.results / f"{row['key']}-seed{seed}.json" for seed in row["seeds"]]
             answers = [json.loads(f.read_text()) for f in files if f.exists()]
@@ -125,9 +130,8 @@ def table(args):
             words = [re.split(r"[:,]", f["verdict"])[0] for f in done]
             verdicts = ", ".join(f"{words.count(w)} {w}" for w in dict.fromkeys(words))
             failed = len(answers) - len(done)
-            minutes = statistics.median(a["train_seconds"] for a in answers) / 60
             print(f"| `{row['flags']}` | {len(done)}{f' + {failed} failed' if failed else ''} | " + " | ".join(cells) +
-                  f" | {verdicts} | {minutes:.1f} |")
+                  f" | {verdicts} |")
 
 
 def main():
