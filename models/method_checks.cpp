@@ -40,6 +40,8 @@ class Checks {
            "--loss began weighs both energies in one update; give --d-update sum");
     refuse(c_.real("label-smoothing") > 0 && !has_labels(loss_),
            "--label-smoothing: --loss {} has no labels to smooth; leave it out", c_.text("loss"));
+    refuse(c_.real("label-noise") > 0 && !has_labels(loss_),
+           "--label-noise: --loss {} has no labels to disturb; give --label-noise 0", c_.text("loss"));
     refuse(loss_ == AdversarialLoss::wgan && c_.real("weight-clip") == 0 && !has_penalty_ && is_d_unconstrained(),
            "--loss wgan needs a D that cannot rise without bound; give --weight-clip 0.01, --gradient-penalty wgan-gp or "
            "--spectral-norm d");

@@ -15,7 +15,7 @@ Option choice_option(std::string name, std::string value, std::vector<std::strin
 std::vector<Option> method_options(int64_t classes) {
   return {
       real_option("label-smoothing", 0.0, 0, 0.5, "s: D's label of real samples is 1 - s"),
-      real_option("label-noise", 0.0, 0, 1, "standard deviation of the noise on D's labels, where the loss has labels"),
+      real_option("label-noise", 0.0, 0, 1, "standard deviation of the noise on D's labels; only for losses that have labels"),
       choice_option("gradient-penalty", "none", {"none", "wgan-gp", "r1", "r2", "r1-r2", "dragan"},
                     "on D's gradient at its input; wants --d-update sum and no batch norm in D"),
       real_option("gradient-penalty-weight", 10.0, 0, 1e6, "lambda of wgan-gp and dragan, gamma of r1 and r2 (halved there)"),

@@ -3,10 +3,11 @@
 namespace forger {
 
 NetworkOptions generator_options(const Config& config) {
-  const std::string& spectral = config.text("spectral-norm");
   NetworkOptions options;
+  const std::string& spectral = config.text("spectral-norm");
   options.spectral_norm = spectral == "g" || spectral == "both";
   if (config.has("collapse")) options.collapse = config.text("collapse") == "on";
+  if (config.has("width")) options.width = config.integer("width");
   return options;
 }
 
@@ -18,6 +19,7 @@ NetworkOptions discriminator_options(const Config& config) {
                    : norm == "layer" ? NetworkOptions::Norm::layer
                                      : NetworkOptions::Norm::none;
   }
+  if (config.has("width")) options.width = config.integer("width");
   if (config.has("d-dropout")) options.dropout = config.real("d-dropout");
   const std::string& spectral = config.text("spectral-norm");
   options.spectral_norm = spectral == "d" || spectral == "both";

@@ -13,11 +13,12 @@ struct NetworkOptions {
   bool minibatch_stddev = false;  // Layers::minibatch_stddev is there
   bool projection = false;        // Layers::logits adds the class projection
   bool collapse = false;          // a convolution behind a transposed one becomes one with it (models/collapse.h)
+  int64_t width = 64;             // filters of a network that leaves them open
 };
 
-/// Of G: "spectral-norm", "collapse".
+/// Of G: "spectral-norm", "collapse", "width".
 NetworkOptions generator_options(const Config& config);
-/// Of D: "d-norm", "d-dropout", "spectral-norm", "minibatch-stddev", "conditional". Options that a recipe has not are off.
+/// Of D: "d-norm", "d-dropout", "spectral-norm", "minibatch-stddev", "conditional", "width". Options that a recipe has not are off.
 NetworkOptions discriminator_options(const Config& config);
 
 }  // namespace forger

@@ -73,6 +73,24 @@ TEST_CASE("images: digits of a file and stacked digits, with copies called by na
   FORGER_REFUSES(w, "eval --samples data/train-images-idx3-ubyte --count 50 --data data", "at least 100");
 }
 
+TEST_CASE("images: a folder of PNG files gives what the same pixels in IDX give") {
+  Workplace w;
+  put_digits(w / "data", forger::Split::train, "train", 300);
+  put_digits(w / "data", forger::Split::test, "t10k", 100);
+  const forger::ImageDataset set = forger::load_mnist(FORGER_SOURCE_DIR "/datasets/mnist", forger::Split::train);
+  std::filesystem::create_directories(w / "pictures");
+  for (size_t i = 0; i < 120; ++i) put_png(w / fmt::format("pictures/{:03}.png", i), 28, 1, set.pixels.data() + i * 784);
+  const std::string common = " --count 120 --data data --format json";
+  auto pictures = nlohmann::json::parse(w.run("eval --samples pictures" + common).out);
+  auto idx = nlohmann::json::parse(w.run("eval --samples data/train-images-idx3-ubyte" + common).out);
+  CHECK(pictures["samples"] == "pictures");
+  CHECK(pictures["count"] == 120);
+  pictures.erase("samples");
+  idx.erase("samples");
+  CHECK(pictures == idx);
+  FORGER_REFUSES(w, "eval --samples pictures --count 121 --data data", "holds 120 samples");
+}
+
 TEST_CASE("a classifier is trained, kept, resumed and used") {
   Workplace w;
   put_digits(w / "data", forger::Split::train, "train", 300);
@@ -82,6 +100,7 @@ TEST_CASE("a classifier is trained, kept, resumed and used") {
   FORGER_RUN_OK(w, train + "--steps 10 --checkpoint-every 5 --out half");
   std::filesystem::remove(w / ("half/" + checkpoint_name(10)));
   FORGER_RUN_OK(w, "train --resume half");
+  CHECK(w.text("half/" + checkpoint_name(5)) == w.text("whole/" + checkpoint_name(5)));  // trained twice
   CHECK(w.text("half/" + checkpoint_name(10)) == w.text("whole/" + checkpoint_name(10)));
   CHECK(contains(w.text("whole/log.txt"), "accuracy on 100 held-out images"));
   CHECK(contains(w.text("whole/log.txt"), "accuracy on 100 test images"));

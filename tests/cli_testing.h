@@ -203,16 +203,22 @@ inline std::vector<uint8_t> idx_bytes(const std::vector<uint32_t>& dims, uint32_
   return bytes;
 }
 
-/// A square PNG of 1 or 3 channels, whose values are multiples of `factor`.
-inline void put_picture(const std::string& path, int side, int channels, int factor) {
-  std::vector<uint8_t> pixels, png;
-  for (int i = 0; i < side * side * channels; ++i) pixels.push_back(static_cast<uint8_t>(i * factor));
+/// A square PNG of 1 or 3 channels.
+inline void put_png(const std::string& path, int side, int channels, const uint8_t* pixels) {
+  std::vector<uint8_t> png;
   const auto append = [](void* out, void* data, int size) {
     const auto* bytes = static_cast<const uint8_t*>(data);
     static_cast<std::vector<uint8_t>*>(out)->insert(static_cast<std::vector<uint8_t>*>(out)->end(), bytes, bytes + size);
   };
-  stbi_write_png_to_func(append, &png, side, side, channels, pixels.data(), 0);
+  stbi_write_png_to_func(append, &png, side, side, channels, pixels, 0);
   put_file(path, png);
+}
+
+/// The same with values that are multiples of `factor`.
+inline void put_picture(const std::string& path, int side, int channels, int factor) {
+  std::vector<uint8_t> pixels;
+  for (int i = 0; i < side * side * channels; ++i) pixels.push_back(static_cast<uint8_t>(i * factor));
+  put_png(path, side, channels, pixels.data());
 }
 
 /// A folder with a training set of `count` images of 28 x 28 pixels.

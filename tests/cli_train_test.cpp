@@ -112,7 +112,8 @@ TEST_CASE("6 steps and 6 more are 12 steps: small recipes") {
        {"pattern1010", "pattern1010 --optimizer adam --n-critic 2", "pattern1010 --optimizer rmsprop --loss minimax",
         "normal1d --batch 8", "normal1d --batch 8 --d-update separate --label-noise 0.1 --fakes shared --g-noise same",
         "gaussians4 --batch 8", "gaussians4 --batch 8 --optimizer sgd --momentum 0.5 --loss mse --n-critic 2",
-        "ring8 --batch 8 --d-update mixed", "gaussians4 --batch 7 --data-size 10 --optimizer rmsprop --loss minimax"}) {
+        "gaussians4 --batch 8 --d-update mixed --data-size 0", "ring8 --batch 8",
+        "gaussians4 --batch 7 --data-size 10 --optimizer rmsprop --loss minimax"}) {
     check_resume(w, flags);
   }
 }

@@ -82,11 +82,11 @@ void Monitor::judge_window(std::vector<Verdict>& found) const {
   // A critic whose equilibrium is 0 (Wasserstein) is meant to rank well, whoever wins.
   if (floor && accuracy > kWonAccuracy) {
     found.push_back({Trouble::d_won, fmt::format("D is right about {:.1f} % of its samples over the last {} steps (limit {:.0f} "
-                                                 "%), so that G learns little; lower --d-lr or raise --label-noise",
+                                                 "%), so that G learns little; lower --d-lr or give --instance-noise",
                                                  100 * accuracy, span, 100 * kWonAccuracy)});
   } else if (floor && d_loss < *floor) {
     found.push_back({Trouble::d_won, fmt::format("D's loss is {:.3f} over the last {} steps (limit {:.3f}), so that G learns "
-                                                 "little; lower --d-lr or raise --label-noise",
+                                                 "little; lower --d-lr or give --instance-noise",
                                                  d_loss, span, *floor)});
   }
 }
