@@ -147,6 +147,8 @@ class OnnxWriter {
       batch_norm(node);
     } else if (op == "reshape") {
       reshape(node);
+    } else if (op == "concat") {
+      concat(node);
     } else if (const ScalarOp* scalar = scalar_op_of(*node.op)) {
       elementwise(node, *scalar);
     } else {
@@ -203,6 +205,13 @@ class OnnxWriter {
     model_.weight(node.path + ":shape", to);
     const std::string from = value(node.inputs[0], Layout::channels_last);
     model_.node("Reshape", {from, node.path + ":shape"}, define(node.outputs[0], Layout::channels_last));
+  }
+
+  /// Latent noise with the classes behind it.
+  void concat(const Node& node) {
+    std::vector<std::string> inputs;
+    for (const ValueId id : node.inputs) inputs.push_back(value(id, Layout::channels_last));
+    model_.node("Concat", inputs, define(node.outputs[0], Layout::channels_last), {{"axis", node.attributes.integer("axis")}});
   }
 
   void elementwise(const Node& node, ScalarOp op) {

@@ -78,12 +78,15 @@ std::vector<std::string> import_torch_weights(const std::string& path, const Con
   for (const auto& [name, entry] : variables.entries()) {
     if (!is_weight(name, config) || entry.type.dtype != DType::f32) continue;
     const Shape& shape = entry.type.shape;
-    expected.insert(torch_name(name));
-    if (!given.contains(network_of(name))) continue;
-    const StoredTensor* tensor = file.find(torch_name(name));
+    std::string wanted_name = torch_name(name);
+    expected.insert(wanted_name);
+    // The average of G's weights begins as G is: samples are made with it.
+    if (network_of(name) == "G_ema" && !given.contains("G_ema")) wanted_name.replace(0, 5, "G");
+    if (!given.contains(network_of(wanted_name))) continue;
+    const StoredTensor* tensor = file.find(wanted_name);
     if (!tensor) {
       fail<DataError>("{}: has no tensor '{}', which {} needs; name the recipe and the options that it was trained with", path,
-                      torch_name(name), config.recipe());
+                      wanted_name, config.recipe());
     }
     const Shape wanted = torch_shape(name, shape);
     if (tensor->type != StoredType::f32 || tensor->shape != wanted) {

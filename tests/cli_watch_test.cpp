@@ -105,6 +105,13 @@ TEST_CASE("the report holds the run, in one file without a network") {
   CHECK(uri.starts_with("data:image/png;base64,iVBORw0KGgo"));  // the signature of PNG
 }
 
+TEST_CASE("stacked digits are looked at to the end of the run, digit by digit") {
+  Workplace w;
+  put_images(w / "data");
+  FORGER_RUN_OK(w, "train stacked-mnist --steps 1 --batch 2 --data data --grid 1x2 --threads 1 --out r");
+  CHECK(contains(w.text("r/log.txt"), "\nverdict: "));
+}
+
 TEST_CASE("text of the user's cannot end the report's script") {
   Workplace w;
   put_images(w / "</script><b>");

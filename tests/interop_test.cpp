@@ -128,6 +128,30 @@ TEST_CASE("an ONNX model is the same bytes every time, and holds every weight of
   CHECK_FALSE(contains(model, "D/"));
 }
 
+TEST_CASE("an ONNX model of a conditional generator takes the classes as a second input") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train gaussians4 --conditional concat --steps 2 --batch 4 --out a");
+  FORGER_RUN_OK(w, "export a --out a.onnx");
+  const std::string model = w.text("a.onnx");
+  for (const char* part : {"Concat", "labels", "samples"}) CHECK_MESSAGE(contains(model, part), part);
+}
+
+TEST_CASE("an imported G is what a run with averaged weights samples with") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train gaussians4 --steps 2 --batch 4 --out a");
+  FORGER_RUN_OK(w, "export a --format safetensors --out a.safetensors");
+  const auto file = forger::read_safetensors(w / "a.safetensors");
+  std::vector<forger::StoredTensor> g;
+  for (const auto& tensor : file.tensors) {
+    if (tensor.name.starts_with("G.")) g.push_back(tensor);
+  }
+  forger::write_safetensors(w / "g.safetensors", g, {});
+  FORGER_RUN_OK(w, "import g.safetensors --recipe gaussians4 --ema 0.9 --out b");
+  FORGER_RUN_OK(w, "sample a --count 4 --out a.npy");
+  FORGER_RUN_OK(w, "sample b --count 4 --out b.npy");
+  CHECK(w.text("a.npy") == w.text("b.npy"));
+}
+
 TEST_CASE("slerp keeps lengths and ends where it should") {
   const std::vector<float> a{3, 0, 0}, b{0, 3, 0};
   const auto middle = forger::slerp(a, b, 0.5);

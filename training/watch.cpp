@@ -27,6 +27,18 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// Samples whose channels are images of their own, [n, pixels, channels], as those images: [n * channels, pixels].
+std::vector<float> unstacked(const std::vector<float>& samples, int64_t channels) {
+  if (channels == 1) return samples;
+  const size_t c = static_cast<size_t>(channels);
+  std::vector<float> images;
+  images.reserve(samples.size());
+  for (size_t channel = 0; channel < c; ++channel) {
+    for (size_t i = channel; i < samples.size(); i += c) images.push_back(samples[i]);
+  }
+  return images;
+}
+
 /// A generator whose input is always the same makes one sample, whatever it has learnt.
 bool makes_one_sample(const Config& config) {
   return config.text("z-distribution") == "constant";
@@ -174,7 +186,8 @@ void Watch::diverged(int64_t step, const std::string& message) {
 void Watch::finish(int64_t step, bool stopped) {
   if (!stopped && recipe_.kind == SampleKind::images && !last_fakes_.empty()) {
     const std::span table(reinterpret_cast<const uint8_t*>(data_.bytes.data()), data_.bytes.size());
-    monitor_.set_copied_share(copied_share(last_fakes_, table, num_elements(data_.sample_shape())));
+    const auto images = unstacked(last_fakes_, data_.stack);
+    monitor_.set_copied_share(copied_share(images, table, num_elements(data_.sample_shape()) / data_.stack));
     tell(step);
   }
   const auto verdicts = monitor_.verdicts();

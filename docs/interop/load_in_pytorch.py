@@ -29,7 +29,9 @@ class Generator(nn.Module):
 
 def load_generator(path):
     from safetensors.torch import load_file
-    weights = {name[2:]: tensor for name, tensor in load_file(path).items() if name.startswith("G.")}
+    tensors = load_file(path)
+    prefix = "G_ema." if "G_ema.dense_1.weight" in tensors else "G."  # with --ema, samples are those of the average
+    weights = {name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     generator = Generator(z_dim=weights["dense_1.weight"].shape[1], channels=weights["conv2d_3.weight"].shape[0],
                           side=4 * int((weights["dense_1.weight"].shape[0] / 128) ** 0.5))
     missing, unexpected = generator.load_state_dict(weights, strict=False)
@@ -39,5 +41,6 @@ def load_generator(path):
 
 if __name__ == "__main__":
     import numpy
+    generator = load_generator(sys.argv[1])
     with torch.no_grad():
-        numpy.save("samples.npy", load_generator(sys.argv[1])(torch.randn(16, 100)).numpy())
+        numpy.save("samples.npy", generator(torch.randn(16, generator.dense_1.in_features)).numpy())

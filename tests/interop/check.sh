@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
 # What other programs make of Forger's files. Usage: check.sh onnx|torch|tensorboard FORGER
-# Takes the first Python that has the packages: $FORGER_PYTHON, python3, /usr/bin/python3. Exit 77 (skipped) if none has.
+# Takes the first Python that has the packages: those of $FORGER_PYTHON (with colons between), python3, /usr/bin/python3.
+# Exit 77 (skipped) if none has; 1 where $FORGER_MUST_RUN is set.
 set -euo pipefail
 what=$1
 forger=$(realpath "$2")
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 case $what in
   onnx) packages="onnx onnxruntime numpy" ;;
-  torch) packages="torch numpy" ;;
+  torch) packages="torch safetensors numpy" ;;
   tensorboard) packages="tensorboard numpy" ;;
   *) echo "check.sh: no check '$what'"; exit 2 ;;
 esac
 python=
-for candidate in "${FORGER_PYTHON:-}" python3 /usr/bin/python3; do
-  [[ -n $candidate ]] && "$candidate" -c "import ${packages// /, }" 2>/dev/null && { python=$candidate; break; }
+IFS=: read -ra candidates <<<"${FORGER_PYTHON:-}"
+for candidate in "${candidates[@]}" python3 /usr/bin/python3; do
+  "$candidate" -c "import ${packages// /, }" 2>/dev/null && { python=$candidate; break; }
 done
 if [[ -z $python ]]; then
-  echo "skipped: no Python here has all of: $packages (name one with FORGER_PYTHON=)"
+  echo "skipped: no Python here has all of: $packages (./run crosscheck installs them, or name one with FORGER_PYTHON=)"
+  [[ -n ${FORGER_MUST_RUN:-} ]] && exit 1
   exit 77
 fi
 work=$(mktemp -d)

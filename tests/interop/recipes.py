@@ -1,4 +1,5 @@
 """Runs to export, made by the forger that is named on the command line."""
+import json
 import subprocess
 import sys
 
@@ -12,19 +13,30 @@ def forger(*words):
 
 
 def train(name, recipe, *flags):
-    """A run of a few steps, its samples from known noise: returns z [n, z-dim] and samples as Forger has them."""
+    """A run of a few steps, its samples from known noise: returns {"z": [n, z-dim], and of a conditional one "labels":
+    [n, classes]}, and samples as Forger has them."""
     import numpy
-    forger("train", recipe, "--steps", 3, "--batch", 4, "--g-lr", 0.01, "--out", name, *flags)
+    forger("train", recipe, "--steps", 3, "--batch", 4, "--g-lr", 0.01, "--threads", 1, "--out", name, *flags)
     forger("sample", name, "--count", 5, "--latents", "z.npy", "--out", "x.npy")
-    return numpy.load("z.npy"), numpy.load("x.npy")
+    inputs, config = {"z": numpy.load("z.npy")}, json.load(open(f"{name}/config.json"))
+    if config["conditional"] != "none":  # forger sample takes the classes in turn
+        inputs["labels"] = numpy.eye(config["classes"], dtype="f4")[numpy.arange(5) % config["classes"]]
+    return inputs, numpy.load("x.npy")
 
 
-# Two sizes of images, two of noise, every kind of layer.
+# Every network, two sizes of images, grey and colour, with classes and without, G and the average of its weights.
 RUNS = {
     "dcgan": ["dcgan", "--data", "data28"],
     "dcgan-20": ["dcgan", "--data", "data20", "--image-size", 20, "--z-dim", 7],
     "dcgan-ema": ["dcgan", "--data", "data28", "--ema", 0.5],
+    "dcgan-classes": ["dcgan", "--data", "data28", "--conditional", "projection"],
     "mlp": ["mlp", "--data", "data28"],
+    "mlp-classes": ["mlp", "--data", "data28", "--conditional", "concat", "--classes", 3],
+    "stacked-mnist": ["stacked-mnist", "--data", "data28"],
+    "began": ["began", "--data", "data28"],
     "gaussians4": ["gaussians4"],
+    "gaussians4-classes": ["gaussians4", "--conditional", "concat"],
+    "ring8-pacgan": ["ring8-pacgan"],
+    "normal1d": ["normal1d"],
     "pattern1010": ["pattern1010"],
 }
