@@ -25,6 +25,12 @@ namespace {
 // Of one multiprocessor. A launch costs some 2 microseconds: 4,000 cycles.
 constexpr double kNodeCycles = 4000, kProgramCycles = 16000, kLatency = 400, kLanes = 128;
 
+constexpr size_t kProgramInstructions = 48;  // of a launch; longer programs would be cut in two
+
+size_t instructions_of(const Node& node) {
+  return node.attributes.has("tape") ? node.attributes.get<ElementwiseTape>("tape").instructions.size() : 1;
+}
+
 /// Work per element of the first output in cycles of one lane; negative: not for a program.
 double lane_cycles(const Graph& graph, const Node& node) {
   const std::string_view op = node.op->name;
@@ -201,13 +207,16 @@ class SmallFuser {
         if (!awaited(id).empty() || std::any_of(inputs.begin(), inputs.end(), is_late)) late.insert(id);
       }
       double cycles = kProgramCycles;
+      size_t instructions = 0;
       for (const bool now_late : {false, true}) {
         for (NodeId id : members) {
           if (late.contains(id) != now_late) continue;
           cycles += cycles_[at(id)];
-          if (cycles > kProgramCycles) {
+          instructions += instructions_of(graph_.node(id));
+          if (cycles > kProgramCycles || instructions > kProgramInstructions) {
             groups_.emplace_back();
             cycles = cycles_[at(id)];
+            instructions = instructions_of(graph_.node(id));
           }
           groups_.back().push_back(id);
           group_of_[at(id)] = static_cast<int>(groups_.size() - 1);
