@@ -136,7 +136,7 @@ TEST_CASE("cuda kernels: scalar operations on numbers at the edges, alone and in
     for (const bool in_tape : {false, true}) {
       ElementwiseTape tape{2, {{op, 0, 1, 0.2}}};
       if (in_tape) tape.instructions = {{ScalarOp::neg, 0}, {ScalarOp::neg, 2}, {op, 3, 1, 0.2}};
-      emulated::elementwise(tape, inputs, out.floats(), n, nullptr);
+      emulated::elementwise(tape, inputs, {}, out.floats(), n, nullptr);
       for (int64_t i = 0; i < n; ++i) {
         const float expected = reference::apply<float>(op, a.floats()[i], b.floats()[i], 0.2f), found = out.floats()[i];
         CAPTURE(name_of(op));
@@ -237,7 +237,7 @@ TEST_CASE("cuda kernels: nothing to do is no launch") {
   CHECK_NOTHROW(emulated::random_uniform({nullptr, nullptr, 0}, 0, 1, nullptr, 0, nullptr));
   CHECK_NOTHROW(emulated::sgd_momentum({}, nullptr, 0.9, nullptr));
   const ElementwiseInput<float> none[] = {{nullptr, 0}};
-  CHECK_NOTHROW(emulated::elementwise({1, {{ScalarOp::neg, 0}}}, none, nullptr, 0, nullptr));
+  CHECK_NOTHROW(emulated::elementwise({1, {{ScalarOp::neg, 0}}}, none, {}, nullptr, 0, nullptr));
 }
 
 TEST_CASE("cuda kernels: division by multiplication is exact") {

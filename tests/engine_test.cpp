@@ -171,6 +171,35 @@ TEST_CASE("passes: a value with two readers is not computed twice") {
   CHECK(run(g, {}) == run(fused, {}));
 }
 
+TEST_CASE("passes: dropout joins elementwise trees, with its own bits, if seed and step are the tree's") {
+  Graph g;
+  const Value seed = g.variable("seed", {DType::u64, {}}, Initializer::constant(3));
+  const Value other = g.variable("other", {DType::u64, {}}, Initializer::constant(4));
+  const Value step = g.variable("step", {DType::i64, {}}, Initializer::constant(2));
+  const Value x = g.variable("x", {DType::f32, {6, 7}}, Initializer::uniform(-1, 1));
+  const Value a = dropout(leaky_relu(x, 0.2), seed, step, 0.25);
+  const Value b = dropout(tanh(x), seed, step, 0.5);
+  const Value c = dropout(a, other, step, 0.5);
+  g.output("y", add(mul(a, b), c));
+  const Graph fused = fuse_elementwise(g);
+  // a has two readers; b joins the sum, which c with its other seed does not.
+  CHECK(count_ops(fused, "fused_elementwise") == 2);
+  CHECK(count_ops(fused, "dropout") == 1);
+  CHECK(count_ops(fused, "tanh") == 0);
+  CHECK(run(g, {}) == run(fused, {}));
+
+  Graph second;  // the gradient of a gradient's square: both draw the same mask again
+  const Value s = second.variable("seed", {DType::u64, {}}, Initializer::constant(3));
+  const Value t = second.variable("step", {DType::i64, {}}, Initializer::zeros());
+  const Value z = second.variable("z", {DType::f32, {5, 9}}, Initializer::uniform(-1, 1));
+  const Value wrt[] = {z};
+  const Value gradient = gradients(reduce_sum(dropout(square(tanh(z)), s, t, 0.3), {0, 1}), wrt)[0];
+  second.output("y", gradients(reduce_sum(square(gradient), {0, 1}), wrt)[0]);
+  const Graph tapes = dce(fuse_elementwise(second));
+  CHECK(count_ops(tapes, "dropout") < count_ops(second, "dropout"));
+  CHECK(run(second, {}) == run(tapes, {}));
+}
+
 TEST_CASE("session: unbound inputs and unknown names are named") {
   Graph g;
   g.output("y", scale(g.input("x", {DType::f32, {2}}), 2));

@@ -2,6 +2,7 @@
 
 #include "kernels/common/errors.h"
 #include "kernels/simd/elementwise.h"
+#include "kernels/simd/random.h"
 #include "tests/simd_testing.h"
 
 using namespace forger;
@@ -62,6 +63,8 @@ double reference(ScalarOp op, double a, double b, double p) {
       return p * a;
     case ScalarOp::shift:
       return a + p;
+    case ScalarOp::dropout:
+      break;  // has a test of its own
   }
   return NAN;
 }
@@ -211,4 +214,25 @@ TEST_CASE("simd elementwise: tapes that cannot be run are refused") {
   CHECK_THROWS_AS(simd::elementwise(wide, one, &out, 1), ShapeError);
   simd::elementwise({1, {{ScalarOp::neg, 0}}}, one, &out, 0);  // no elements: nothing happens
   CHECK(out == 0);
+}
+
+TEST_CASE("simd elementwise: dropout in a tape has the bits of dropout by itself") {
+  constexpr uint64_t kStream = 0x123456789AB;
+  const TapeRandom random{7, 12345};
+  for_each_isa([&](Isa isa) {
+    for (const int64_t n : {int64_t{1}, int64_t{63}, int64_t{513}, int64_t{40007}}) {
+      CAPTURE(n);
+      const auto x = reals(n, 3, -2, 2);
+      std::vector<float> expected(static_cast<size_t>(n));
+      simd::dropout(x.data(), expected.data(), n, 0.3f, random.seed, kStream, random.step, isa);
+      // In front of it and behind it: what changes no bit.
+      const ElementwiseTape tape = {
+          1, {{ScalarOp::neg, 0}, {ScalarOp::dropout, 1, 0, 0.3, kStream}, {ScalarOp::neg, 2}, {ScalarOp::scale, 3, 0, 1.0}}};
+      const ElementwiseInput<float> input = {x.data(), n};
+      Guarded out(n);
+      simd::elementwise(tape, {&input, 1}, out.data(), n, isa, random);
+      CHECK(std::ranges::equal(out.values(), expected));
+      CHECK(out.guards_intact());
+    }
+  });
 }

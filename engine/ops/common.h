@@ -20,6 +20,9 @@ std::span<const OpSpec> random_specs();
 std::span<const OpSpec> loss_specs();
 std::span<const OpSpec> optimizer_specs();
 
+/// Inputs `seed` and `seed` + 1 of a random node are u64 [] and i64 [].
+void require_seed_step(const InferContext& c, size_t seed);
+
 DType parse_dtype(const std::string& name);
 
 /// Appends op `name` and returns its first result.

@@ -72,6 +72,8 @@ std::vector<Value> grad_scalar(const GradContext& c) {
     case ScalarOp::heaviside:
     case ScalarOp::leaky_slope:
       return {Value{}};  // constant almost everywhere
+    case ScalarOp::dropout:
+      break;  // no op by itself
   }
   return {};
 }
@@ -87,14 +89,22 @@ InPlace in_place_scalar(const Node& node) {
 std::vector<TensorType> infer_fused(const InferContext& c) {
   const Shape& shape = c.attributes.list("shape");
   const auto& tape = c.attributes.get<ElementwiseTape>("tape");
-  c.require_inputs(tape.num_inputs);
-  for (size_t i = 0; i < c.inputs.size(); ++i) {
+  c.require_inputs(tape.num_inputs + (draws_random(tape) ? 2u : 0u));
+  if (draws_random(tape)) require_seed_step(c, tape.num_inputs);
+  for (size_t i = 0; i < tape.num_inputs; ++i) {
     c.require_real(i);
     const Shape& s = c.inputs[i].shape;
     c.require(c.inputs[i].size() == 1 || (s.size() <= shape.size() && std::equal(s.rbegin(), s.rend(), shape.rbegin())),
               "input {} is {}, expected a suffix of {}", i, to_string(s), to_string(shape));
   }
   return {{c.real, shape}};
+}
+
+/// Seed and step stay as they are.
+InPlace in_place_fused(const Node& node) {
+  std::vector<size_t> inputs(node.attributes.get<ElementwiseTape>("tape").num_inputs);
+  std::iota(inputs.begin(), inputs.end(), 0);
+  return {inputs};
 }
 
 int64_t flops_fused(const Graph& graph, const Node& node) {
@@ -108,7 +118,7 @@ std::array<OpSpec, kNumScalarOps + 1> make_specs() {
     specs[static_cast<size_t>(i)] = {
         .name = name_of(static_cast<ScalarOp>(i)), .infer = infer_scalar, .grad = grad_scalar, .in_place = in_place_scalar};
   }
-  specs[kNumScalarOps] = {.name = "fused_elementwise", .infer = infer_fused, .flops = flops_fused, .in_place = in_place_scalar};
+  specs[kNumScalarOps] = {.name = "fused_elementwise", .infer = infer_fused, .flops = flops_fused, .in_place = in_place_fused};
   return specs;
 }
 

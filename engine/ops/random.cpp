@@ -4,12 +4,6 @@
 namespace forger {
 namespace {
 
-void require_seed_step(const InferContext& c, size_t seed) {
-  c.require(c.inputs[seed] == TensorType{DType::u64, {}} && c.inputs[seed + 1] == TensorType{DType::i64, {}},
-            "{} takes a seed u64 [] and a step i64 [], got {} and {}", c.op, to_string(c.inputs[seed]),
-            to_string(c.inputs[seed + 1]));
-}
-
 std::vector<TensorType> infer_random(const InferContext& c) {
   c.require_inputs(2);
   require_seed_step(c, 0);
@@ -56,6 +50,12 @@ Value add_random(std::string_view op, std::initializer_list<Value> inputs, Attri
 }
 
 }  // namespace
+
+void require_seed_step(const InferContext& c, size_t seed) {
+  c.require(c.inputs[seed] == TensorType{DType::u64, {}} && c.inputs[seed + 1] == TensorType{DType::i64, {}},
+            "{} takes a seed u64 [] and a step i64 [], got {} and {}", c.op, to_string(c.inputs[seed]),
+            to_string(c.inputs[seed + 1]));
+}
 
 std::span<const OpSpec> random_specs() {
   return kSpecs;

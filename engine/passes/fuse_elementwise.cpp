@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "engine/ops/op_spec.h"
 #include "engine/passes/passes.h"
@@ -34,32 +35,44 @@ class Fuser {
   }
 
  private:
-  static bool is_elementwise(const Node& node) { return scalar_op_of(*node.op) || node.op->name == "bias_add"; }
+  static bool is_dropout(const Node& node) { return node.op->name == "dropout"; }
+  static bool is_elementwise(const Node& node) {
+    return scalar_op_of(*node.op) || node.op->name == "bias_add" || is_dropout(node);
+  }
+  /// Inputs that are tensors: not dropout's seed and step.
+  static size_t num_operands(const Node& node) { return is_dropout(node) ? 1 : node.inputs.size(); }
 
   bool is_free_broadcast(const Node& node) const {
     return node.op->name == "broadcast_to" && is_suffix(graph_.type(node.inputs[0]).shape, graph_.type(node.outputs[0]).shape);
   }
 
-  /// Producers of `node`'s operands are absorbed if nothing else reads them. A tree is cut before it gets too large.
+  /// Seed and step of a tree's dropouts; nothing while it has none.
+  using Random = std::optional<std::pair<ValueId, ValueId>>;
+
+  /// Producers of `node`'s operands are absorbed if nothing else reads them. A tree is cut before it gets too large, and
+  /// where dropouts of different seeds or steps would meet.
   void mark_absorbed(const Node& node) {
     if (!is_elementwise(node)) return;
     size_t instructions = 1, inputs = 0;
-    for (ValueId id : node.inputs) {
+    Random random = is_dropout(node) ? Random({node.inputs[1], node.inputs[2]}) : std::nullopt;
+    for (size_t i = 0; i < num_operands(node); ++i) {
+      const ValueId id = node.inputs[i];
       const Node& producer = graph_.producer(id);
-      const auto it = size_.find(producer.id);
+      const auto it = tree_.find(producer.id);
       const bool same_shape = graph_.type(id).shape == graph_.type(node.outputs[0]).shape;
       const bool only_reader = uses_[static_cast<size_t>(id)] == 1;
-      if (is_elementwise(producer) && only_reader && same_shape && instructions + it->second.first < kMaxInstructions &&
-          inputs + it->second.second < kMaxInputs) {
+      if (is_elementwise(producer) && only_reader && same_shape && instructions + it->second.instructions < kMaxInstructions &&
+          inputs + it->second.inputs < kMaxInputs && (!random || !it->second.random || random == it->second.random)) {
         absorbed_[static_cast<size_t>(producer.id)] = true;
-        instructions += it->second.first;
-        inputs += it->second.second;
+        instructions += it->second.instructions;
+        inputs += it->second.inputs;
+        if (!random) random = it->second.random;
       } else {
         if (is_free_broadcast(producer) && only_reader) absorbed_[static_cast<size_t>(producer.id)] = true;
         ++inputs;
       }
     }
-    size_[node.id] = {instructions, inputs};
+    tree_[node.id] = {instructions, inputs, random};
   }
 
   struct Builder {
@@ -67,6 +80,13 @@ class Fuser {
     std::vector<TapeInstruction> instructions;
     std::vector<std::pair<bool, size_t>> operands;  // per instruction operand: (is instruction, index)
   };
+
+  static TapeInstruction instruction_of(const Node& node) {
+    const Attributes& at = node.attributes;
+    if (is_dropout(node)) return {ScalarOp::dropout, 0, 0, at.real("rate"), static_cast<uint64_t>(at.integer("stream"))};
+    const ScalarOp* op = scalar_op_of(*node.op);
+    return {op ? *op : ScalarOp::add, 0, 0, at.has("p") ? at.real("p") : 0.0};
+  }
 
   /// Appends the tree below `id` and returns its operand: an input or an instruction.
   std::pair<bool, size_t> build(Builder& b, ValueId id, bool root) {
@@ -80,9 +100,8 @@ class Fuser {
       return {false, b.inputs.size() - 1};
     }
     const auto first = build(b, node.inputs[0], false);
-    const auto second = node.inputs.size() > 1 ? build(b, node.inputs[1], false) : first;
-    const ScalarOp* op = scalar_op_of(*node.op);
-    b.instructions.push_back({op ? *op : ScalarOp::add, 0, 0, node.attributes.has("p") ? node.attributes.real("p") : 0.0});
+    const auto second = num_operands(node) > 1 ? build(b, node.inputs[1], false) : first;
+    b.instructions.push_back(instruction_of(node));
     b.operands.insert(b.operands.end(), {first, second});
     return {true, b.instructions.size() - 1};
   }
@@ -90,7 +109,8 @@ class Fuser {
   void emit(Rewriter& rewriter, const Node& node) {
     Builder b;
     build(b, node.outputs[0], true);
-    const bool reads_plainly = b.inputs == node.inputs || (b.inputs.size() == 1 && node.inputs.size() == 2);
+    const bool reads_plainly = is_dropout(node) ? b.inputs[0] == node.inputs[0]
+                                                : b.inputs == node.inputs || (b.inputs.size() == 1 && node.inputs.size() == 2);
     if (b.instructions.size() == 1 && reads_plainly) {
       rewriter.copy(node);
       return;
@@ -103,6 +123,7 @@ class Fuser {
       tape.instructions[i].a = number(b.operands[2 * i]);
       tape.instructions[i].b = number(b.operands[2 * i + 1]);
     }
+    if (const Random random = tree_.at(node.id).random) b.inputs.insert(b.inputs.end(), {random->first, random->second});
     rewriter.copy_as(node, find_op("fused_elementwise"), rewriter.mapped(b.inputs),
                      {{"tape", std::move(tape)}, {"shape", graph_.type(node.outputs[0]).shape}});
   }
@@ -110,7 +131,11 @@ class Fuser {
   const Graph& graph_;
   std::vector<int> uses_;
   std::vector<bool> absorbed_;
-  std::map<NodeId, std::pair<size_t, size_t>> size_;  // of the tree that ends in a node: instructions, inputs
+  struct Tree {
+    size_t instructions, inputs;
+    Random random;
+  };
+  std::map<NodeId, Tree> tree_;  // that ends in a node
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ ElementwiseTape tape_of(const NodeView& v) {
 
 std::vector<int64_t> periods_of(const NodeView& v) {
   std::vector<int64_t> periods;
-  for (size_t i = 0; i < v.num_inputs(); ++i) periods.push_back(v.input(i).size());
+  for (size_t i = 0; i < tape_of(v).num_inputs; ++i) periods.push_back(v.input(i).size());
   return periods;
 }
 
@@ -45,6 +45,12 @@ std::vector<int64_t> group_sizes(const NodeView& v, size_t first, size_t group) 
 
 RandomSource random_of(const NodeView& v) {
   return {static_cast<uint64_t>(v.attributes().integer("stream")), v.num_inputs() - 2};
+}
+
+TapeRandom tape_random(const ElementwiseTape& tape, const KernelArgs& args) {
+  if (!draws_random(tape)) return {};
+  const size_t seed = args.inputs.size() - 2;
+  return {*args.in<uint64_t>(seed), static_cast<uint64_t>(*args.in<int64_t>(seed + 1))};
 }
 
 }  // namespace forger

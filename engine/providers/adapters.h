@@ -28,7 +28,7 @@ PoolShape pool_shape_of(const NodeView& node);
 
 /// A scalar op is a tape of one instruction; fused_elementwise brings its own.
 ElementwiseTape tape_of(const NodeView& node);
-/// How often each input of an elementwise node repeats: its number of elements.
+/// How often each input of an elementwise node repeats: its number of elements. Seed and step are not among them.
 std::vector<int64_t> periods_of(const NodeView& node);
 
 /// Elements of each tensor of an optimizer node whose inputs are `first` scalars and then groups of `group`.
@@ -47,5 +47,8 @@ struct RandomSource {
   }
 };
 RandomSource random_of(const NodeView& node);
+
+/// Of a node whose tape may draw random numbers, on a CPU: from its last two inputs, if it does.
+TapeRandom tape_random(const ElementwiseTape& tape, const KernelArgs& args);
 
 }  // namespace forger

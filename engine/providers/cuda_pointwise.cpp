@@ -19,17 +19,24 @@ std::optional<std::string> always(const NodeView&) {
 
 std::optional<std::string> declines_elementwise(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
-  const size_t inputs = v.num_inputs(), instructions = tape_of(v).instructions.size();
+  const ElementwiseTape tape = tape_of(v);
+  const size_t inputs = tape.num_inputs, instructions = tape.instructions.size();
   if (inputs <= kMaxTapeInputs && instructions <= kMaxTapeInstructions) return std::nullopt;
   return fmt::format("the tape has {} inputs and {} instructions, at most {} and {} are possible", inputs, instructions,
                      kMaxTapeInputs, kMaxTapeInstructions);
+}
+
+/// Seed and step of a tape with dropout are the node's last inputs.
+TapeSource tape_source(const ElementwiseTape& tape, const KernelArgs& a) {
+  if (!draws_random(tape)) return {};
+  return {a.in<uint64_t>(a.inputs.size() - 2), a.in<int64_t>(a.inputs.size() - 1)};
 }
 
 PreparedKernel prepare_elementwise(const NodeView& v) {
   return {[tape = tape_of(v), periods = periods_of(v), n = v.output(0).size()](const KernelArgs& a) {
     ElementwiseInput<float> inputs[kMaxTapeInputs];
     for (size_t i = 0; i < periods.size(); ++i) inputs[i] = {a.in<float>(i), periods[i]};
-    elementwise(tape, {inputs, periods.size()}, a.out<float>(0), n, a.stream);
+    elementwise(tape, {inputs, periods.size()}, tape_source(tape, a), a.out<float>(0), n, a.stream);
   }};
 }
 
@@ -37,7 +44,7 @@ PreparedKernel prepare_bias_add(const NodeView& v) {
   return {[tape = ElementwiseTape{2, {{ScalarOp::add, 0, 1, 0.0}}}, n = v.output(0).size(),
            c = v.input(1).size()](const KernelArgs& a) {
     const ElementwiseInput<float> inputs[] = {{a.in<float>(0), n}, {a.in<float>(1), c}};
-    elementwise(tape, inputs, a.out<float>(0), n, a.stream);
+    elementwise(tape, inputs, {}, a.out<float>(0), n, a.stream);
   }};
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 std::optional<std::string> declines_elementwise(const NodeView& v) {
   if (auto reason = needs_f32(v)) return reason;
-  if (v.num_inputs() > kMaxTapeOperands || !simd::supports_tape(tape_of(v))) return "the tape is too long";
+  if (tape_of(v).num_inputs > kMaxTapeOperands || !simd::supports_tape(tape_of(v))) return "the tape is too long";
   return std::nullopt;
 }
 
@@ -26,7 +26,7 @@ PreparedKernel elementwise(const NodeView& v) {
   return {[tape = tape_of(v), periods = periods_of(v), n = v.output(0).size()](const KernelArgs& a) {
     ElementwiseInput<float> inputs[kMaxTapeOperands];
     for (size_t i = 0; i < periods.size(); ++i) inputs[i] = {a.in<float>(i), periods[i]};
-    simd::elementwise(tape, {inputs, periods.size()}, a.out<float>(0), n);
+    simd::elementwise(tape, {inputs, periods.size()}, a.out<float>(0), n, best_isa(), tape_random(tape, a));
   }};
 }
 

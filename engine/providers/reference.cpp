@@ -55,7 +55,7 @@ PreparedKernel elementwise(const NodeView& v) {
     return [=](const KernelArgs& a) {
       std::vector<ElementwiseInput<T>> inputs;
       for (size_t i = 0; i < periods.size(); ++i) inputs.push_back({a.in<T>(i), periods[i]});
-      reference::elementwise(tape, inputs.data(), a.out<T>(0), n);
+      reference::elementwise(tape, inputs.data(), a.out<T>(0), n, tape_random(tape, a));
     };
   });
 }

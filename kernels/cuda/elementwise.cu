@@ -47,10 +47,10 @@ OpKernel kernel_of(ScalarOp op, std::index_sequence<kOps...>) {
 
 }  // namespace
 
-void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n,
-                 Stream stream) {
+void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, const TapeSource& source,
+                 float* out, int64_t n, Stream stream) {
   if (n == 0) return;
-  if (tape.instructions.size() > 1) return run_tape(tape, inputs, out, n, stream);
+  if (tape.instructions.size() > 1 || draws_random(tape)) return run_tape(tape, inputs, source, out, n, stream);
   const TapeInstruction& t = tape.instructions[0];
   const Operand a(inputs[t.a], n), b = is_binary(t.op) ? Operand(inputs[t.b], n) : Operand();
   launch(kernel_of(t.op, std::make_index_sequence<kNumScalarOps>()),

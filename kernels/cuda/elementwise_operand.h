@@ -38,6 +38,20 @@ struct Operand {
     int64_t i = 4 * place;  // congruent to 4 * quad, below 4 periods
     if (i >= 2 * period) i -= 2 * period;
     if (i >= period) i -= period;
+    return load_around(i);
+  }
+
+  /// What output elements first .. first + 3 of n read, at any `first` inside; anything for those beyond the end.
+  __device__ __forceinline__ float4 load_at(int64_t first, int64_t n) const {
+    if (first % 4 == 0) return load(first / 4, n);
+    if (kind == Kind::full) return load_around(first);
+    if (kind == Kind::scalar) return load(0, n);
+    return load_around(kind == Kind::quads ? 4 * by.remainder(first / 4) + first % 4 : by.remainder(first));
+  }
+
+ private:
+  /// data[i] and the three after it, which begin again at the period's end.
+  __device__ __forceinline__ float4 load_around(int64_t i) const {
     float4 v;
     v.x = data[i];
     if (++i == period) i = 0;

@@ -5,7 +5,7 @@
 #include "kernels/cuda/random.h"
 
 #include "kernels/common/permutation.h"
-#include "kernels/common/philox.h"
+#include "kernels/cuda/dropout.h"
 #include "kernels/cuda/quads.h"
 
 namespace forger::FORGER_DEVICE {
@@ -52,8 +52,7 @@ __global__ void __launch_bounds__(kThreads)
   if (4 * quad >= n) return;
   const float4 v = load_quad(x, quad, n);
   const Philox4 w = words_of(source, quad);
-  const auto kept = [=](uint32_t word, float value) { return philox_uniform(word) >= rate ? value * factor : 0.f; };
-  store_quad(out, quad, n, make_float4(kept(w.v[0], v.x), kept(w.v[1], v.y), kept(w.v[2], v.z), kept(w.v[3], v.w)));
+  store_quad(out, quad, n, drop_quad(v, w, rate, factor));
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -94,8 +93,8 @@ void random_normal(const PhiloxSource& source, float mean, float stddev, float* 
 
 void dropout(const PhiloxSource& source, double rate, const float* x, float* out, int64_t n, Stream stream) {
   if (n == 0) return;
-  launch(dropout_philox_f32_kernel, shape_for(ceil_div(n, 4)), stream, source, static_cast<float>(rate),
-         static_cast<float>(1 / (1 - rate)), x, out, n);
+  launch(dropout_philox_f32_kernel, shape_for(ceil_div(n, 4)), stream, source, static_cast<float>(rate), dropout_factor(rate), x,
+         out, n);
 }
 
 void random_rows(const PhiloxSource& source, int64_t population, int32_t* out, int64_t count, Stream stream) {

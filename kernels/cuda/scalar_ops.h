@@ -69,6 +69,8 @@ __device__ __forceinline__ float scalar_op(float a, float b, float p) {
       return p * a;
     case ScalarOp::shift:
       return a + p;
+    case ScalarOp::dropout:
+      break;  // depends on the element: dropout.h
   }
   return 0.f;
 }
@@ -129,6 +131,8 @@ __device__ __forceinline__ float4 quad_op(ScalarOp op, float4 a, float4 b, float
       return quad_op<ScalarOp::scale>(a, b, p);
     case ScalarOp::shift:
       return quad_op<ScalarOp::shift>(a, b, p);
+    case ScalarOp::dropout:
+      break;
   }
   return a;
 }

@@ -4,6 +4,7 @@
 // decoding is uniform over the warp and comes from the constant bank. A register array cannot be indexed at run time:
 // values live in shared memory, one float4 slot per thread and live value (neighbouring threads, neighbouring 16 bytes: no
 // bank conflicts and no barriers), except the last result, which stays in a register; in a chain it is the next operand.
+// Dropout draws its quad's block of Philox (philox.h), as the op of that name does.
 // Inputs are loaded four at a time before anything is computed; out may be an input of the output's size.
 // Shared memory: 2 KiB per slot. The host reuses slots of values that nothing reads any more, so that the seed's tapes
 // (two instructions, two inputs) take two. Limits: 12 inputs, 24 instructions.
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cuda/dropout.h"
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/elementwise_operand.h"
 #include "kernels/cuda/scalar_ops.h"
@@ -25,14 +27,16 @@ constexpr uint8_t kRegister = 0xFF;  // in place of a slot: the result of the st
 
 struct Step {
   ScalarOp op;
-  uint8_t a, b;    // slots of the operands
-  uint8_t result;  // slot to keep the result in; kRegister: only the next step reads it
-  float p;
+  uint8_t a, b;     // slots of the operands
+  uint8_t result;   // slot to keep the result in; kRegister: only the next step reads it
+  float p, factor;  // factor: dropout's 1 / (1 - p)
+  uint64_t stream;
 };
 
 struct Tape {
   Operand inputs[kMaxTapeInputs];  // input i is loaded into slot i
   Step steps[kMaxTapeInstructions];
+  TapeSource source;
   int num_inputs, num_steps;
 };
 static_assert(sizeof(Tape) <= 4000);  // kernel parameters have 4 KiB
@@ -62,7 +66,8 @@ __global__ void __launch_bounds__(kThreads)
     const Step& step = tape.steps[i];
     const float4 a = step.a == kRegister ? last : slots[step.a][threadIdx.x];
     const float4 b = step.b == kRegister ? last : slots[step.b][threadIdx.x];
-    last = quad_op(step.op, a, b, step.p);
+    last = step.op == ScalarOp::dropout ? drop_quad(a, dropout_words(tape.source, step.stream, 4 * quad), step.p, step.factor)
+                                        : quad_op(step.op, a, b, step.p);
     if (step.result != kRegister) slots[step.result][threadIdx.x] = last;
   }
   store_quad(out, quad, n, last);
@@ -87,7 +92,8 @@ int assign_slots(const ElementwiseTape& from, Tape& to) {
     const TapeInstruction& t = from.instructions[i];
     const size_t a = t.a, b = is_binary(t.op) ? t.b : t.a, result = num_inputs + i;
     const auto place = [&](size_t v) { return v + 1 == result && v >= num_inputs ? kRegister : slot[v]; };
-    to.steps[i] = {t.op, place(a), place(b), kRegister, static_cast<float>(t.p)};
+    const float factor = t.op == ScalarOp::dropout ? dropout_factor(t.p) : 0.f;
+    to.steps[i] = {t.op, place(a), place(b), kRegister, static_cast<float>(t.p), factor, t.stream};
     // Operands are read before the result is written: their slots may become its own.
     for (const size_t v : {a, b}) {
       if (last_use[v] == i && slot[v] != kRegister) free.push_back(std::exchange(slot[v], kRegister));
@@ -106,9 +112,10 @@ int assign_slots(const ElementwiseTape& from, Tape& to) {
 
 }  // namespace
 
-void run_tape(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n,
-              Stream stream) {
+void run_tape(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, const TapeSource& source, float* out,
+              int64_t n, Stream stream) {
   Tape compiled{};
+  compiled.source = source;
   compiled.num_inputs = static_cast<int>(inputs.size());
   compiled.num_steps = static_cast<int>(tape.instructions.size());
   for (size_t i = 0; i < inputs.size(); ++i) compiled.inputs[i] = Operand(inputs[i], n);

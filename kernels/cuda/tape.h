@@ -5,10 +5,12 @@
 
 #include "kernels/common/elementwise.h"
 #include "kernels/cuda/stream.h"
+#include "kernels/cuda/tape_source.h"
 
 namespace forger::FORGER_DEVICE {
 
 /// elementwise() of elementwise.h for any number of instructions; n > 0.
-void run_tape(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n, Stream stream);
+void run_tape(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, const TapeSource& source, float* out,
+              int64_t n, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

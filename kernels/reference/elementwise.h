@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/common/elementwise.h"
+#include "kernels/reference/random.h"
 
 namespace forger::reference {
 
@@ -60,19 +61,24 @@ T apply(ScalarOp op, T a, T b, T p) {
       return p * a;
     case ScalarOp::shift:
       return a + p;
+    case ScalarOp::dropout:
+      break;  // depends on the element: see below
   }
   return T(0);
 }
 
 /// out[i] = the tape's value with input j = inputs[j].data[i % period]. out may be an input whose period is n.
 template <class T>
-void elementwise(const ElementwiseTape& tape, const ElementwiseInput<T>* inputs, T* out, int64_t n) {
+void elementwise(const ElementwiseTape& tape, const ElementwiseInput<T>* inputs, T* out, int64_t n,
+                 const TapeRandom& random = {}) {
   std::vector<T> values(tape.num_inputs + tape.instructions.size());
   for (int64_t i = 0; i < n; ++i) {
     for (size_t j = 0; j < tape.num_inputs; ++j) values[j] = inputs[j].data[i % inputs[j].period];
     size_t next = tape.num_inputs;
     for (const TapeInstruction& t : tape.instructions) {
-      values[next++] = apply(t.op, values[t.a], is_binary(t.op) ? values[t.b] : T(0), static_cast<T>(t.p));
+      values[next++] = t.op == ScalarOp::dropout
+                           ? dropped_out(i, t.p, {random.seed, t.stream, random.step}, values[t.a])
+                           : apply(t.op, values[t.a], is_binary(t.op) ? values[t.b] : T(0), static_cast<T>(t.p));
     }
     out[i] = values.back();
   }

@@ -33,14 +33,17 @@ void random_normal(int64_t n, T mean, T stddev, const RandomKey& key, T* out) {
   }
 }
 
-/// Keeps element i if its uniform number is at least `rate`, scaled by 1 / (1 - rate). out may be x.
+/// Keeps element i if its uniform number is at least `rate`, scaled by 1 / (1 - rate).
+template <class T>
+T dropped_out(int64_t i, double rate, const RandomKey& key, T x) {
+  const bool kept = philox_uniform(key.block(i / 4).v[i % 4]) >= static_cast<float>(rate);
+  return kept ? x * static_cast<T>(1 / (1 - rate)) : T(0);
+}
+
+/// out may be x.
 template <class T>
 void dropout(int64_t n, double rate, const RandomKey& key, const T* x, T* out) {
-  const T factor = static_cast<T>(1 / (1 - rate));
-  for (int64_t i = 0; i < n; ++i) {
-    const bool kept = philox_uniform(key.block(i / 4).v[i % 4]) >= static_cast<float>(rate);
-    out[i] = kept ? x[i] * factor : T(0);
-  }
+  for (int64_t i = 0; i < n; ++i) out[i] = dropped_out(i, rate, key, x[i]);
 }
 
 /// Independent row numbers in [0, population).

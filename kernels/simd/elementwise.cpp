@@ -51,7 +51,8 @@ void assign_slots(const ElementwiseTape& tape, TapePlan& plan) {
     const TapeInstruction& instruction = tape.instructions[i];
     TapeStep& step = plan.steps[i];
     step.op = instruction.op;
-    step.p = instruction.p;
+    step.p = static_cast<float>(instruction.p);
+    step.stream = instruction.stream;
     step.a = operand(instruction.a);
     step.b = is_binary(instruction.op) ? operand(instruction.b) : step.a;
     if (i + 1 == plan.num_steps) {
@@ -70,13 +71,15 @@ void assign_slots(const ElementwiseTape& tape, TapePlan& plan) {
 
 }  // namespace
 
-void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n, Isa isa) {
+void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<float>> inputs, float* out, int64_t n, Isa isa,
+                 const TapeRandom& random) {
   check(tape);
   if (inputs.size() != tape.num_inputs) {
     fail<ShapeError>("elementwise tape: {} inputs given, {} expected", inputs.size(), tape.num_inputs);
   }
   TapePlan plan;
   plan.inputs = inputs.data();
+  plan.random = random;
   assign_slots(tape, plan);
 
   int scratch = plan.num_slots;
@@ -92,6 +95,7 @@ void elementwise(const ElementwiseTape& tape, std::span<const ElementwiseInput<f
   }
 
   const Leaf& kernels = leaf(isa);
+  static_assert(kChunkElements % kTapeBlock == 0 && kTapeBlock % 64 == 0);  // where dropout may begin
   const Split chunks = split(n, 1);
   parallel_for(chunks.pieces, [&](int64_t i) { kernels.run_tape(plan, out, chunks.begin(i), chunks.end(i)); });
 }

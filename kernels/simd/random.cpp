@@ -35,7 +35,7 @@ void dropout(const float* x, float* out, int64_t n, float rate, uint64_t seed, u
   if (!(rate >= 0.f && rate < 1.f)) fail<ConfigError>("dropout rate {}: it must be in [0, 1)", rate);
   const Leaf& kernels = leaf(isa);
   const RandomKey key = {seed, stream, step};
-  for_chunks(n, [&](int64_t begin, int64_t end) { kernels.dropout(x, out, begin, end, rate, key); });
+  for_chunks(n, [&](int64_t begin, int64_t end) { kernels.dropout(x + begin, out + begin, begin, end - begin, rate, key); });
 }
 
 }  // namespace forger::simd

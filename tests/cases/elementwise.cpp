@@ -43,7 +43,11 @@ bool exact(ScalarOp op) {
 
 void add_tape(std::vector<Case>& cases, std::string name, const Shape& shape, std::vector<CaseInput> inputs,
               std::vector<TapeInstruction> instructions) {
-  const ElementwiseTape tape{static_cast<uint16_t>(inputs.size()), std::move(instructions)};
+  ElementwiseTape tape{static_cast<uint16_t>(inputs.size()), std::move(instructions)};
+  if (draws_random(tape)) {
+    inputs.push_back({{}, CaseInput::Kind::seed});
+    inputs.push_back({{}, CaseInput::Kind::step});
+  }
   cases.push_back({.op = "fused_elementwise",
                    .name = std::move(name),
                    .inputs = std::move(inputs),
@@ -52,6 +56,21 @@ void add_tape(std::vector<Case>& cases, std::string name, const Shape& shape, st
                          v[0].graph().add(find_op("fused_elementwise"), v, {{"tape", tape}, {"shape", shape}});
                        },
                    .check_gradients = false});
+}
+
+/// Dropout counts elements of the output, whatever its operand is: at vectors' edges, on more than one block, on broadcasts.
+void add_dropout_tape_cases(std::vector<Case>& cases) {
+  constexpr uint64_t kStream = stream_of("D/dropout"), kOther = stream_of("D/dropout_1");
+  for (const Shape& shape : {Shape{1}, Shape{3, 7, 5, 3}, Shape{2, 9, 64}, Shape{40013}}) {
+    add_tape(cases, "leaky relu and dropout " + to_string(shape), shape, {{shape}},
+             {{ScalarOp::leaky_relu, 0, 0, 0.2}, {ScalarOp::dropout, 1, 0, 0.25, kStream}});
+    add_tape(cases, "its gradient " + to_string(shape), shape, {{shape}, {shape}},
+             {{ScalarOp::dropout, 0, 0, 0.25, kStream}, {ScalarOp::leaky_slope, 1, 0, 0.2}, {ScalarOp::mul, 2, 3}});
+  }
+  const Shape rows{37, 6};
+  add_tape(cases, "dropout of a row", rows, {{{6}}}, {{ScalarOp::dropout, 0, 0, 0.5, kStream}});
+  add_tape(cases, "two dropouts", rows, {{rows}, {{}}},
+           {{ScalarOp::dropout, 0, 0, 0.1, kStream}, {ScalarOp::dropout, 1, 0, 0.7, kOther}, {ScalarOp::sub, 2, 3}});
 }
 
 /// Tapes of the networks' backward passes, and sizes at which an operand's repetition meets a vector's edge.
@@ -82,6 +101,7 @@ void add_tape_cases(std::vector<Case>& cases) {
   add_tape(cases, "twelve inputs", wide, inputs, instructions);
   add_tape(cases, "a tree with two arms", wide, {{wide}, {wide}, {wide}, {wide}},
            {{ScalarOp::mul, 0, 1}, {ScalarOp::mul, 2, 3}, {ScalarOp::add, 4, 5}, {ScalarOp::maximum, 4, 6}});
+  add_dropout_tape_cases(cases);
 }
 
 }  // namespace

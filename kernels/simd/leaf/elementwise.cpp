@@ -68,6 +68,8 @@ void apply(ScalarOp op, const float* a, const float* b, float p, float* out, int
       return map(a, out, n, [p](VF x) { return p * x; });
     case ScalarOp::shift:
       return map(a, out, n, [p](VF x) { return x + p; });
+    case ScalarOp::dropout:
+      break;  // run_tape does it
   }
 }
 
@@ -123,7 +125,12 @@ void run_tape(const TapePlan& plan, float* out, int64_t begin, int64_t end) {
     for (int i = 0; i < plan.num_steps; ++i) {
       const TapeStep& step = plan.steps[i];
       float* to = step.result == kTapeOut ? out + block : slots + step.result * kTapeBlock;
-      apply(step.op, values[step.a], values[step.b], step.p, to, count);
+      if (step.op == ScalarOp::dropout) {
+        const RandomKey key = {plan.random.seed, step.stream, plan.random.step};
+        dropout(values[step.a], to, block, count, step.p, key);
+      } else {
+        apply(step.op, values[step.a], values[step.b], step.p, to, count);
+      }
     }
   }
 }

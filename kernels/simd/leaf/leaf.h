@@ -33,10 +33,12 @@ struct TapeStep {
   ScalarOp op;
   uint16_t a, b, result;
   float p;
+  uint64_t stream;
 };
 
 struct TapePlan {
   const ElementwiseInput<float>* inputs;
+  TapeRandom random;
   int num_inputs, num_slots, num_steps;
   TapeStep steps[kMaxTapeSteps];
   int input_blocks[kMaxTapeInputs];  // scratch for each input; 0: it is read in place
@@ -109,7 +111,8 @@ struct Leaf {
   // Elements [begin, end) of a random tensor; begin is a multiple of 64; pointers are to element 0.
   void (*random_uniform)(float* out, int64_t begin, int64_t end, float low, float high, const RandomKey& key);
   void (*random_normal)(float* out, int64_t begin, int64_t end, float mean, float stddev, const RandomKey& key);
-  void (*dropout)(const float* x, float* out, int64_t begin, int64_t end, float rate, const RandomKey& key);
+  // Here x and out are the tensors' parts, whose first element is number `first`, a multiple of 64.
+  void (*dropout)(const float* x, float* out, int64_t first, int64_t n, float rate, const RandomKey& key);
 
   // out = x / 127.5 - 1
   void (*bytes_to_unit)(const uint8_t* x, float* out, int64_t n);

@@ -14,4 +14,7 @@ void add_random(Leaf& leaf);
 void add_gather(Leaf& leaf);
 void add_loss(Leaf& leaf);
 
+/// Leaf::dropout, for tapes.
+void dropout(const float* x, float* out, int64_t first, int64_t n, float rate, const RandomKey& key);
+
 }  // namespace forger::simd::FORGER_ISA

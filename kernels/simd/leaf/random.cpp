@@ -120,25 +120,25 @@ void random_normal(float* out, int64_t begin, int64_t end, float mean, float std
   });
 }
 
-void dropout(const float* x, float* out, int64_t begin, int64_t end, float rate, const RandomKey& key) {
+}  // namespace
+
+void dropout(const float* x, float* out, int64_t first, int64_t n, float rate, const RandomKey& key) {
   const float scale = 1.f / (1.f - rate);
   const auto draw = [](const Words& words) {
     Quad q;
     for (int w = 0; w < 4; ++w) q.v[w] = uniform(words.w[w]);
     return q;
   };
-  for (int64_t i = begin; i < end; i += 4 * kLanes) {
+  for (int64_t i = 0; i < n; i += 4 * kLanes) {
     alignas(64) float u[4 * kLanes];
-    store_blocks(u, draw_at(i, key, draw));
-    const int64_t total = 4 * kLanes < end - i ? 4 * kLanes : end - i;
+    store_blocks(u, draw_at(first + i, key, draw));
+    const int64_t total = 4 * kLanes < n - i ? 4 * kLanes : n - i;
     for_lanes(total, [&](int64_t k, int64_t count) {
       const VF kept = load(x + i + k, count) * scale;
       store(out + i + k, load(u + k) >= rate ? kept : VF{}, count);
     });
   }
 }
-
-}  // namespace
 
 void add_random(Leaf& leaf) {
   leaf.random_uniform = random_uniform;
