@@ -144,14 +144,16 @@ Graph fuse_elementwise(const Graph& graph) {
   return Fuser(graph).run();
 }
 
-std::span<const Pass> default_passes() {
+std::span<const Pass> default_passes(bool fuse_statistics) {
   static constexpr Pass passes[] = {{"simplify", simplify},
                                     {"cse", cse},
                                     {"dce", dce},
                                     {"fuse_bias", fuse_bias},
                                     {"fuse_elementwise", fuse_elementwise},
-                                    {"dce", dce}};
-  return passes;
+                                    {"fuse_batch_norm", fuse_batch_norm},
+                                    {"dce", dce},
+                                    {"fuse_batch_norm_statistics", fuse_batch_norm_statistics}};
+  return std::span(passes).first(std::size(passes) - (fuse_statistics ? 0 : 1));
 }
 
 }  // namespace forger

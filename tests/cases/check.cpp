@@ -215,10 +215,10 @@ std::vector<CaseVerdict> check_case(const Case& c, const Provider& provider, Fil
     const auto& [truth, loops] = references[operands];
     const KernelRun run = run_kernel(plain, kernel, inputs, place);
     CaseVerdict v{.provider = std::string(provider.name),
-              .kernel = std::string(kernel.name),
-              .precision = name_of(operands),
-              .output = to_string(view.output(0)),
-              .problem = run.problem};
+                  .kernel = std::string(kernel.name),
+                  .precision = name_of(operands),
+                  .output = to_string(view.output(0)),
+                  .problem = run.problem};
     double worst = -1;
     for (size_t o = 0; o < truth.size(); ++o) {
       double loop_error = 0, largest = 0, found = 0;
