@@ -144,17 +144,4 @@ Graph fuse_elementwise(const Graph& graph) {
   return Fuser(graph).run();
 }
 
-std::span<const Pass> default_passes() {
-  static constexpr Pass passes[] = {{"simplify", simplify},
-                                    {"cse", cse},
-                                    {"dce", dce},
-                                    {"fuse_pad", fuse_pad},
-                                    {"fuse_bias", fuse_bias},
-                                    {"fuse_elementwise", fuse_elementwise},
-                                    {"dce", dce},
-                                    {"fuse_small", fuse_small},
-                                    {"fuse_head", fuse_head}};
-  return passes;
-}
-
 }  // namespace forger

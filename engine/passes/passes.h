@@ -25,6 +25,14 @@ Graph fuse_bias(const Graph& graph);
 /// of a smaller operand.
 Graph fuse_elementwise(const Graph& graph);
 
+/// Elementwise work on what batch_norm_training gives, and on the gradient that batch_norm_grad takes, becomes those nodes'
+/// epilogue and prologue, where nothing else reads what passes between.
+Graph fuse_batch_norm(const Graph& graph);
+
+/// The statistics of a batch norm become outputs of the convolution in front of it; batch_norm_apply is left. For devices
+/// whose convolutions make statistics in passing (Target::fuse_statistics): elsewhere it only moves them.
+Graph fuse_batch_norm_statistics(const Graph& graph);
+
 /// Small nodes (losses, metrics, noise, counters) become block_programs, each of which one thread block runs. Runs last.
 Graph fuse_small(const Graph& graph);
 
@@ -35,7 +43,7 @@ struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
 };
-/// The passes that compile() runs, in order.
-std::span<const Pass> default_passes();
+/// The passes that compile() runs, in order. `fuse_statistics`: as in Target.
+std::vector<Pass> default_passes(bool fuse_statistics = false);
 
 }  // namespace forger

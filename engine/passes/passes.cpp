@@ -1,0 +1,18 @@
+#include "engine/passes/passes.h"
+
+namespace forger {
+
+std::vector<Pass> default_passes(bool fuse_statistics) {
+  std::vector<Pass> passes = {{"simplify", simplify},
+                              {"cse", cse},
+                              {"dce", dce},
+                              {"fuse_pad", fuse_pad},
+                              {"fuse_bias", fuse_bias},
+                              {"fuse_elementwise", fuse_elementwise},
+                              {"fuse_batch_norm", fuse_batch_norm}};
+  if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
+  passes.insert(passes.end(), {{"dce", dce}, {"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
+  return passes;
+}
+
+}  // namespace forger
