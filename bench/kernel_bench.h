@@ -3,6 +3,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/runtime/backend.h"
+#include "engine/runtime/kernel_timer.h"
 
 namespace forger {
 
@@ -12,10 +13,6 @@ struct Ceilings {
   double gflops = 0;  // a large matrix product by the backend's kernels, in its precision
 };
 Ceilings measure_ceilings(const Backend& backend);
-
-struct Timing {
-  double median = 0, min = 0, max = 0;  // milliseconds of one launch
-};
 
 /// One kernel on one problem.
 struct KernelTime {

@@ -47,6 +47,8 @@ std::vector<Option> common_options() {
       choice_option("precision", "auto", {"auto", "fp32", "tf32", "bf16"},
                     "of matrix products; auto: fp32 on a CPU, tf32 on a GPU (a CPU has fp32 only)"),
       changeable({.name = "device", .value = "auto", .help = "auto, cpu, cuda, cuda:N or emulated; auto: a GPU if there is one"}),
+      choice_option("autotune", "off", {"off", "on"},
+                    "on a GPU: time the plans of matrix products once per kind of GPU and keep the fastest for later runs"),
       {.name = "providers", .value = "auto", .help = "kernels, best first; auto: all that the device has"},
       integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
       changeable(integer_option("log-every", 100, 1, kAny, "steps between log lines")),
@@ -88,7 +90,7 @@ std::vector<Option> classifier_options() {
   std::vector<Option> options;
   for (const Option& o : common_options()) {
     for (const char* name : {"seed", "steps", "batch", "optimizer", "beta1", "beta2", "epsilon", "momentum", "rho", "precision",
-                             "device", "providers", "threads", "log-every", "checkpoint-every", "keep"}) {
+                             "autotune", "device", "providers", "threads", "log-every", "checkpoint-every", "keep"}) {
       if (o.name == name) options.push_back(o);
     }
   }

@@ -13,6 +13,7 @@
 #include "training/interrupt.h"
 #include "training/pictures.h"
 #include "training/summary.h"
+#include "training/tuning_file.h"
 #include "training/watch.h"
 
 namespace forger {
@@ -269,8 +270,9 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   }
   data_crc_ = crc_of(data_.bytes);
   const auto seed = static_cast<uint64_t>(config_.integer("seed"));
-  session_ = std::make_unique<Session>(compile(build_train_step(recipe_, config_, data_), backend_.providers, backend_.target),
-                                       variables_, seed);
+  const Graph step = build_train_step(recipe_, config_, data_);
+  if (config_.text("autotune") == "on") backend_.target.tuning = tune(step, backend_);
+  session_ = std::make_unique<Session>(compile(step, backend_.providers, backend_.target), variables_, seed);
   session_->bind("data", data_.bytes.data());
   if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
   if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());

@@ -26,6 +26,16 @@ std::span<const Provider* const> all_providers() {
   return providers;
 }
 
+std::string problem_key(const NodeView& node) {
+  std::string key = fmt::format("{} {}", node.node().op->name, name_of(node.target().precision));
+  for (size_t i = 0; i < node.num_inputs(); ++i) key += " " + to_string(node.input(i));
+  Attributes attributes = node.attributes();
+  for (const char* name : {"stream", "draw"}) {
+    if (attributes.has(name)) attributes.set(name, int64_t{0});
+  }
+  return key + attributes.to_string();
+}
+
 const char* name_of(Provider::Place place) {
   constexpr const char* kNames[] = {"a CPU", "the emulator", "a GPU"};
   return kNames[static_cast<int>(place)];

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,12 +26,16 @@ const char* name_of(Precision precision);  // "fp32", ...
 /// Throws ConfigError for any other name.
 Precision parse_precision(const std::string& name);
 
+/// Plans of kernels that were timed on a device: by problem_key, what Kernel::plans of the kernel said.
+using Tuning = std::map<std::string, std::string>;
+
 /// What kernels are chosen and made ready for.
 struct Target {
   Precision precision = Precision::fp32;
   int multiprocessors = 132;     // of the GPU; an H200's where none is present
   int memory_slack = 0;          // of the memory plan: launches run side by side only if they share no memory
   bool fuse_statistics = false;  // convolutions make a batch norm's statistics: their tiles are in shared memory
+  std::shared_ptr<const Tuning> tuning = nullptr;  // in place of the kernels' own estimates, where it knows a problem
 };
 
 /// A node with its types, as kernels see it.
@@ -50,6 +56,9 @@ class NodeView {
   const Node& node_;
   Target target_;
 };
+
+/// Op, precision, types and attributes: nodes with equal keys are the same work. A random stream does not change that.
+std::string problem_key(const NodeView& node);
 
 /// Where a kernel reads and writes. Pointers are aligned to 64 bytes; a GPU's kernels are only queued on the stream.
 struct KernelArgs {
@@ -94,6 +103,8 @@ struct Kernel {
   Accuracy accuracy = {};
   /// Runs only where the target asks for this precision; none: in all.
   std::optional<Precision> precision = std::nullopt;
+  /// Ways to run the node that autotune may time, the best by estimate first: prepare follows Target::tuning. Null: one way.
+  std::vector<std::string> (*plans)(const NodeView&) = nullptr;
 };
 
 struct Provider {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "kernels/cuda/stream.h"
 
@@ -106,30 +108,54 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
   return groups == 1 ? cycles : cycles + add_up(tiles, groups);
 }
 
-/// The fastest of all plans by gemm_cycles; the first of equals. Operands that cannot be copied as vectors get the
-/// small tile. `one_launch`: only plans that need no second one.
-constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors,
-                             bool one_launch = false) {
+/// Calls f with every plan that there is. Operands that cannot be copied as vectors get the small tile. `one_launch`: only
+/// plans that need no second one.
+template <class F>
+constexpr void for_each_plan(const GemmSize& size, bool vectors, bool one_launch, F f) {
   const int64_t k_tiles = (size.k + kTileK - 1) / kTileK;
-  GemmPlan best{.tile = TileKind::small, .vectors = vectors, .splits = 1};
-  double best_cycles = gemm_cycles(size, arithmetic, best, multiprocessors);
   for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
     if (tile != TileKind::small && !vectors) continue;
-    for (int splits = 1; splits <= std::min<int64_t>(kMaxSplits, k_tiles); ++splits) {
+    for (int splits = 1; splits <= std::min<int64_t>(kMaxSplits, std::max<int64_t>(k_tiles, 1)); ++splits) {
       // In groups of about the root of their number both sums are equally long.
       int root = 1;
       while (root * root < splits) ++root;
       for (const int group : {0, splits, root}) {
         if (splits == 1 && group > 0) break;
         if (splits > 1 && group == 0 && one_launch) continue;
-        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group};
-        const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
-        if (cycles < best_cycles) {
-          best_cycles = cycles;
-          best = plan;
-        }
+        f(GemmPlan{.tile = tile, .vectors = vectors, .splits = splits, .group = group});
       }
     }
+  }
+}
+
+/// The fastest of all plans by gemm_cycles; the first of equals.
+constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors,
+                             bool one_launch = false) {
+  GemmPlan best{.tile = TileKind::small, .vectors = vectors, .splits = 1};
+  double best_cycles = gemm_cycles(size, arithmetic, best, multiprocessors);
+  for_each_plan(size, vectors, one_launch, [&](const GemmPlan& plan) {
+    const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
+    if (cycles < best_cycles) {
+      best_cycles = cycles;
+      best = plan;
+    }
+  });
+  return best;
+}
+
+/// Plans that may be the fastest in truth: at most 12, of an estimate at most half above the best one's, by estimate.
+inline std::vector<GemmPlan> plan_candidates(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors,
+                                             bool one_launch = false) {
+  constexpr size_t kMost = 12;
+  constexpr double kWorthATry = 1.5;
+  std::vector<std::pair<double, GemmPlan>> plans;
+  for_each_plan(size, vectors, one_launch,
+                [&](const GemmPlan& plan) { plans.emplace_back(gemm_cycles(size, arithmetic, plan, multiprocessors), plan); });
+  std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<GemmPlan> best;
+  for (const auto& [cycles, plan] : plans) {
+    const bool again = std::find(best.begin(), best.end(), plan) != best.end();  // small may also be the tile between
+    if (best.size() < kMost && cycles <= kWorthATry * plans.front().first && !again) best.push_back(plan);
   }
   return best;
 }

@@ -1,0 +1,71 @@
+#include "engine/runtime/autotune.h"
+
+#include <limits>
+
+#include "engine/ops/op_spec.h"
+#include "engine/passes/passes.h"
+#include "engine/runtime/kernel_timer.h"
+
+namespace forger {
+namespace {
+
+constexpr int64_t kSamples = 7;  // of which the median counts
+
+struct Problem {
+  const Node* node;
+  const Kernel* kernel;
+};
+
+std::string fastest_plan(const Graph& graph, const Problem& problem, Target target, const std::string& key,
+                         const std::vector<std::string>& plans, const PlanTimer& time) {
+  double least = std::numeric_limits<double>::infinity();
+  std::string best, reason;
+  for (const std::string& plan : plans) {
+    target.tuning = std::make_shared<const Tuning>(Tuning{{key, plan}});
+    const NodeView view(graph, *problem.node, target);
+    try {
+      const double milliseconds = time(view, problem.kernel->prepare(view));
+      if (milliseconds < least) {
+        least = milliseconds;
+        best = plan;
+      }
+    } catch (const DeviceError& e) {  // a launch that this device refuses
+      reason = e.what();
+    }
+  }
+  if (best.empty())
+    fail<DeviceError>("{}: none of the {} plans of {} can run: {}", problem.node->path, plans.size(), problem.kernel->name,
+                      reason);
+  return best;
+}
+
+}  // namespace
+
+PlanTimer device_plan_timer(Device& device) {
+  return [&device](const NodeView& view, const PreparedKernel& kernel) {
+    return time_kernel(view, kernel, device, kSamples).cold.median;
+  };
+}
+
+Tuning autotune(const Graph& step, std::span<const Provider* const> providers, Target target, Tuning known, const PlanTimer& time,
+                const std::function<void(const std::string&, size_t, size_t)>& progress) {
+  target.tuning = nullptr;
+  Graph graph = step;
+  for (const Pass& pass : default_passes()) graph = pass.run(graph);
+  std::map<std::string, Problem> problems;
+  for (const Node& node : graph.nodes()) {
+    if (node.op->is_source || node.op->is_view) continue;
+    const NodeView view(graph, node, target);
+    const Kernel* const kernel = choose_kernel(view, providers).kernel;
+    if (kernel->plans && !known.contains(problem_key(view))) problems.emplace(problem_key(view), Problem{&node, kernel});
+  }
+  size_t done = 0;
+  for (const auto& [key, problem] : problems) {
+    const auto plans = problem.kernel->plans({graph, *problem.node, target});
+    known[key] = fastest_plan(graph, problem, target, key, plans, time);
+    if (progress) progress(key, ++done, problems.size());
+  }
+  return known;
+}
+
+}  // namespace forger
