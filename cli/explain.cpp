@@ -1,5 +1,8 @@
+#include <numeric>
+
 #include "cli/commands.h"
 #include "cli/recipe_options.h"
+#include "engine/runtime/emulated_device.h"
 #include "training/trainer.h"
 
 namespace forger {
@@ -21,6 +24,13 @@ void add_explain(CLI::App& app, Action& action) {
       }
       const Backend backend = plan_backend(backend_options(config));
       fmt::print("{}\n{}", backend.description, explain(compile(step, backend.providers, backend.target)));
+      if (backend.place != Provider::Place::cpu) {
+        // The emulated kernels are the same source; they can be counted without a GPU.
+        const Provider* const emulated[] = {&emulated::provider()};
+        const auto kernels = count_kernels(compile(step, emulated, backend.target));
+        fmt::print("kernels     {} CUDA kernels start in the {} launches of provider cuda\n",
+                   std::accumulate(kernels.begin(), kernels.end(), size_t{0}), kernels.size() - 1);
+      }
       return 0;
     };
   });

@@ -104,4 +104,44 @@ std::shared_ptr<Device> open_emulated_device(uint64_t shuffle) {
   return std::make_shared<EmulatedDevice>(shuffle);
 }
 
+std::vector<size_t> count_kernels(const Program& program) {
+  // Where values would be, if the arena and the variables lay one behind the other from some address on: kernels look at
+  // whether outputs take over inputs' memory, not at what is there.
+  constexpr uintptr_t kBase = uintptr_t{1} << 20;
+  std::vector<uintptr_t> variables(program.graph.variables().size());
+  uintptr_t end = kBase + program.memory.arena_bytes;
+  for (size_t i = 0; i < variables.size(); ++i) {
+    variables[i] = end = (end + 255) / 256 * 256;
+    end += program.graph.type(program.graph.variables()[i].current).bytes();
+  }
+  const auto address = [&](ValueId id) {
+    const Location& where = program.memory.values[static_cast<size_t>(id)];
+    switch (where.kind) {
+      case Location::Kind::arena:
+        return reinterpret_cast<void*>(kBase + program.memory.block_offsets[where.index]);
+      case Location::Kind::variable:
+        return reinterpret_cast<void*>(variables[where.index]);
+      case Location::Kind::input:
+        break;
+    }
+    return reinterpret_cast<void*>((end + 255) / 256 * 256 + 256 * where.index);
+  };
+  Launches recorded;
+  emulation::Options options;
+  options.recording = &recorded;
+  std::vector<size_t> counts;
+  for (const Launch& launch : program.launches) {
+    const Node& node = program.graph.node(launch.node);
+    std::vector<void*> inputs, outputs;
+    for (ValueId id : node.inputs) inputs.push_back(address(id));
+    for (ValueId id : node.outputs) outputs.push_back(address(id));
+    void* const scratch = reinterpret_cast<void*>(kBase);
+    recorded.clear();
+    launch.kernel.run({inputs, outputs, scratch, reinterpret_cast<Stream>(&options), reinterpret_cast<uint32_t*>(kBase)});
+    counts.push_back(recorded.size());
+  }
+  counts.push_back(program.memory.final_copies.size());
+  return counts;
+}
+
 }  // namespace forger
