@@ -8,15 +8,6 @@
 #include "engine/passes/passes.h"
 
 namespace forger {
-namespace {
-
-Graph optimized(const Graph& graph) {
-  Graph result = graph;
-  for (const Pass& pass : default_passes()) result = pass.run(result);
-  return result;
-}
-
-}  // namespace
 
 Ceilings measure_ceilings(const Backend& backend) {
   Device& device = *backend.device;
@@ -46,7 +37,7 @@ Ceilings measure_ceilings(const Backend& backend) {
 
 std::vector<KernelTime> bench_kernels(const Graph& step, const Backend& backend, const Ceilings& ceilings,
                                       const KernelBenchOptions& options) {
-  const Graph graph = optimized(step);
+  const Graph graph = run_passes(step, default_passes(backend.target.fuse_statistics));
   std::map<std::string, int64_t> uses;
   for (const Node& node : graph.nodes()) ++uses[problem_key({graph, node, backend.target})];
   std::vector<KernelTime> rows;

@@ -2,6 +2,12 @@
 
 namespace forger {
 
+Graph run_passes(const Graph& graph, std::span<const Pass> passes) {
+  Graph result = graph;
+  for (const Pass& pass : passes) result = pass.run(result);
+  return result;
+}
+
 std::vector<Pass> default_passes(bool fuse_statistics) {
   std::vector<Pass> passes = {{"simplify", simplify},
                               {"cse", cse},

@@ -43,6 +43,8 @@ struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
 };
+Graph run_passes(const Graph& graph, std::span<const Pass> passes);
+
 /// The passes that compile() runs, in order. `fuse_statistics`: as in Target.
 std::vector<Pass> default_passes(bool fuse_statistics = false);
 

@@ -41,8 +41,65 @@ std::optional<std::string> wide_declines(const NodeView& v) {
   return std::nullopt;
 }
 
-GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic, bool vectors) {
-  return plan_gemm(size, arithmetic, vectors, v.target().multiprocessors);
+/// What a plan is for.
+struct Product {
+  GemmSize size;
+  bool vectors;
+  bool one_launch = false;  // with statistics there is no place for a second one
+};
+
+Product conv2d_product(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  return {conv2d_size(s), conv2d_vectors(s), statistics_of(v).has_value()};
+}
+Product input_grad_product(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  return {conv2d_input_grad_size(s), conv2d_input_grad_vectors(s)};
+}
+Product filter_grad_product(const NodeView& v) {
+  const Conv2dShape s = conv2d_shape(v.attributes());
+  return {conv2d_filter_grad_size(s), conv2d_filter_grad_vectors(s)};
+}
+MatmulShape matmul_shape(const NodeView& v) {
+  const MatmulSize z = forger::matmul_size(v);
+  return {z.m, z.n, z.k, z.transpose_a, z.transpose_b};
+}
+Product matmul_product(const NodeView& v) {
+  const MatmulShape s = matmul_shape(v);
+  return {matmul_size(s), matmul_vectors(s)};
+}
+
+/// By TileKind.
+constexpr const char* kTileNames[] = {"small", "tall", "wide", "large"};
+
+/// A plan as text, and back: tile, splits, splits of a group.
+std::string to_text(const GemmPlan& plan) {
+  return fmt::format("{} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group);
+}
+
+/// The plan that was timed for the node, or the best by estimate. Throws DataError if what is said to be timed is no plan.
+GemmPlan plan_for(const NodeView& v, const Product& p, Arithmetic arithmetic) {
+  const auto& tuning = v.target().tuning;
+  const auto known = tuning ? tuning->find(problem_key(v)) : Tuning::const_iterator();
+  if (!tuning || known == tuning->end()) {
+    return plan_gemm(p.size, arithmetic, p.vectors, v.target().multiprocessors, p.one_launch);
+  }
+  std::optional<GemmPlan> found;
+  for_each_plan(p.size, p.vectors, p.one_launch, [&](const GemmPlan& plan) {
+    if (to_text(plan) == known->second) found = plan;
+  });
+  if (!found) fail<DataError>("{}: '{}' is no plan for it; delete the file of timed plans", v.node().path, known->second);
+  return *found;
+}
+
+template <Product (*kOf)(const NodeView&), Arithmetic kArithmetic>
+std::vector<std::string> plans_of(const NodeView& v) {
+  const Product p = kOf(v);
+  std::vector<std::string> all;
+  for (const GemmPlan& plan : plan_candidates(p.size, kArithmetic, p.vectors, v.target().multiprocessors, p.one_launch)) {
+    all.push_back(to_text(plan));
+  }
+  return all;
 }
 
 GemmScratch scratch_of(const KernelArgs& a) {
@@ -78,7 +135,7 @@ PreparedKernel prepare_conv2d(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
   const GemmSize size = conv2d_size(s);
   const auto statistics = statistics_of(v);
-  const GemmPlan plan = plan_gemm(size, kArithmetic, conv2d_vectors(s), v.target().multiprocessors, statistics.has_value());
+  const GemmPlan plan = plan_for(v, conv2d_product(v), kArithmetic);
   const bool bias = has_bias(v);
   const auto run = [=](const KernelArgs& a, const BatchNormStatistics* to) {
     conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), scratch_of(a),
@@ -98,7 +155,7 @@ template <Arithmetic kArithmetic>
 PreparedKernel prepare_input_grad(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
   const GemmSize size = conv2d_input_grad_size(s);
-  const GemmPlan plan = plan_for(v, size, kArithmetic, conv2d_input_grad_vectors(s));
+  const GemmPlan plan = plan_for(v, input_grad_product(v), kArithmetic);
   return {[s, plan, bias = has_bias(v)](const KernelArgs& a) {
             conv2d_input_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr,
                               a.out<float>(0), scratch_of(a), a.stream);
@@ -110,23 +167,18 @@ template <Arithmetic kArithmetic>
 PreparedKernel prepare_filter_grad(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
   const GemmSize size = conv2d_filter_grad_size(s);
-  const GemmPlan plan = plan_for(v, size, kArithmetic, conv2d_filter_grad_vectors(s));
+  const GemmPlan plan = plan_for(v, filter_grad_product(v), kArithmetic);
   return {[s, plan](const KernelArgs& a) {
             conv2d_filter_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), a.out<float>(0), scratch_of(a), a.stream);
           },
           workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
 
-MatmulShape matmul_shape(const NodeView& v) {
-  const MatmulSize z = forger::matmul_size(v);
-  return {z.m, z.n, z.k, z.transpose_a, z.transpose_b};
-}
-
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_matmul(const NodeView& v) {
   const MatmulShape s = matmul_shape(v);
   const GemmSize size = matmul_size(s);
-  const GemmPlan plan = plan_for(v, size, kArithmetic, matmul_vectors(s));
+  const GemmPlan plan = plan_for(v, matmul_product(v), kArithmetic);
   return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
             matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
                    scratch_of(a), a.stream);
@@ -181,38 +233,65 @@ std::vector<Kernel> gemm_kernels() {
        with_statistics<prepare_direct<conv2d_few_outputs>, prepare_statistics>},
       {"conv2d", "conv2d_few_inputs", direct_declines<few_inputs_declines>,
        with_statistics<prepare_direct<conv2d_few_inputs>, prepare_statistics>},
-      {"conv2d", "conv2d_implicit_gemm_ffma", conv2d_declines, prepare_conv2d<ffma>, {}, fp32},
-      {"conv2d", "conv2d_implicit_gemm_3xtf32", conv2d_declines, prepare_conv2d<tf32x3>, {}, fp32},
-      {"conv2d", "conv2d_implicit_gemm_tf32", conv2d_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},
-      {"conv2d", "conv2d_implicit_gemm_bf16", conv2d_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16},
+      {"conv2d", "conv2d_implicit_gemm_ffma", conv2d_declines, prepare_conv2d<ffma>, {}, fp32, plans_of<conv2d_product, ffma>},
+      {"conv2d",
+       "conv2d_implicit_gemm_3xtf32",
+       conv2d_declines,
+       prepare_conv2d<tf32x3>,
+       {},
+       fp32,
+       plans_of<conv2d_product, tf32x3>},
+      {"conv2d", "conv2d_implicit_gemm_tf32", conv2d_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32,
+       plans_of<conv2d_product, tf32>},
+      {"conv2d", "conv2d_implicit_gemm_bf16", conv2d_declines, prepare_conv2d<bf16>, kBf16, Precision::bf16,
+       plans_of<conv2d_product, bf16>},
       {"conv2d_filter_grad", "conv2d_filter_grad_few_channels", direct_declines<few_filter_grad_declines>,
        prepare_few_filter_grad},
-      {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_ffma", filter_grad_declines, prepare_filter_grad<ffma>, {}, fp32},
+      {"conv2d_filter_grad",
+       "conv2d_filter_grad_implicit_gemm_ffma",
+       filter_grad_declines,
+       prepare_filter_grad<ffma>,
+       {},
+       fp32,
+       plans_of<filter_grad_product, ffma>},
       {"conv2d_filter_grad",
        "conv2d_filter_grad_implicit_gemm_3xtf32",
        filter_grad_declines,
        prepare_filter_grad<tf32x3>,
        {},
-       fp32},
+       fp32,
+       plans_of<filter_grad_product, tf32x3>},
       {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_tf32", filter_grad_declines, prepare_filter_grad<tf32>, kTf32,
-       Precision::tf32},
+       Precision::tf32, plans_of<filter_grad_product, tf32>},
       {"conv2d_filter_grad", "conv2d_filter_grad_implicit_gemm_bf16", filter_grad_declines, prepare_filter_grad<bf16>, kBf16,
-       Precision::bf16},
+       Precision::bf16, plans_of<filter_grad_product, bf16>},
       {"conv2d_input_grad", "conv2d_input_grad_few_inputs", direct_declines<input_grad_few_inputs_declines>,
        prepare_direct<conv2d_input_grad_few_inputs>},
       {"conv2d_input_grad", "conv2d_input_grad_few_outputs", direct_declines<input_grad_few_outputs_declines>,
        prepare_direct<conv2d_input_grad_few_outputs>},
-      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_ffma", gemm_declines, prepare_input_grad<ffma>, {}, fp32},
-      {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_3xtf32", gemm_declines, prepare_input_grad<tf32x3>, {}, fp32},
+      {"conv2d_input_grad",
+       "conv2d_input_grad_implicit_gemm_ffma",
+       gemm_declines,
+       prepare_input_grad<ffma>,
+       {},
+       fp32,
+       plans_of<input_grad_product, ffma>},
+      {"conv2d_input_grad",
+       "conv2d_input_grad_implicit_gemm_3xtf32",
+       gemm_declines,
+       prepare_input_grad<tf32x3>,
+       {},
+       fp32,
+       plans_of<input_grad_product, tf32x3>},
       {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_tf32", gemm_declines, prepare_input_grad<tf32>, kTf32,
-       Precision::tf32},
+       Precision::tf32, plans_of<input_grad_product, tf32>},
       {"conv2d_input_grad", "conv2d_input_grad_implicit_gemm_bf16", gemm_declines, prepare_input_grad<bf16>, kBf16,
-       Precision::bf16},
+       Precision::bf16, plans_of<input_grad_product, bf16>},
       {"matmul", "matmul_narrow", narrow_declines, prepare_narrow},
-      {"matmul", "matmul_ffma", gemm_declines, prepare_matmul<ffma>, {}, fp32},
-      {"matmul", "matmul_3xtf32", gemm_declines, prepare_matmul<tf32x3>, {}, fp32},
-      {"matmul", "matmul_tf32", gemm_declines, prepare_matmul<tf32>, kTf32, Precision::tf32},
-      {"matmul", "matmul_bf16", gemm_declines, prepare_matmul<bf16>, kBf16, Precision::bf16},
+      {"matmul", "matmul_ffma", gemm_declines, prepare_matmul<ffma>, {}, fp32, plans_of<matmul_product, ffma>},
+      {"matmul", "matmul_3xtf32", gemm_declines, prepare_matmul<tf32x3>, {}, fp32, plans_of<matmul_product, tf32x3>},
+      {"matmul", "matmul_tf32", gemm_declines, prepare_matmul<tf32>, kTf32, Precision::tf32, plans_of<matmul_product, tf32>},
+      {"matmul", "matmul_bf16", gemm_declines, prepare_matmul<bf16>, kBf16, Precision::bf16, plans_of<matmul_product, bf16>},
   };
 }
 

@@ -50,8 +50,7 @@ PlanTimer device_plan_timer(Device& device) {
 Tuning autotune(const Graph& step, std::span<const Provider* const> providers, Target target, Tuning known, const PlanTimer& time,
                 const std::function<void(const std::string&, size_t, size_t)>& progress) {
   target.tuning = nullptr;
-  Graph graph = step;
-  for (const Pass& pass : default_passes()) graph = pass.run(graph);
+  const Graph graph = run_passes(step, default_passes(target.fuse_statistics));
   std::map<std::string, Problem> problems;
   for (const Node& node : graph.nodes()) {
     if (node.op->is_source || node.op->is_view) continue;

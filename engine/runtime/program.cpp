@@ -9,8 +9,7 @@ namespace forger {
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target,
                 std::span<const Pass> passes) {
   verify(graph);
-  Program program{graph, {}, {}};
-  for (const Pass& pass : passes) program.graph = pass.run(program.graph);
+  Program program{run_passes(graph, passes), {}, {}};
 
   std::vector<size_t> workspace(program.graph.nodes().size(), 0);
   for (const Node& node : program.graph.nodes()) {
