@@ -81,7 +81,8 @@ void check_conv2d(const Conv2dShape& s, Stream stream_of_orders) {
   check_all_plans(emulated::conv2d_size(s), emulated::conv2d_vectors(s), expected,
                   [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream) {
                     Floats y(expected.size(), NAN);
-                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), scratch, stream_of_orders);
+                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), scratch, nullptr,
+                                     stream_of_orders);
                     return y;
                   });
 }

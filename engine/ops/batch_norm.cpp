@@ -1,38 +1,53 @@
 // Batch normalisation over all axes but the last. Ioffe and Szegedy 2015; the backward pass is in closed form.
 #include "engine/autodiff/gradients.h"
 #include "engine/ops/common.h"
+#include "engine/ops/epilogue.h"
 
 namespace forger {
 namespace {
 
-/// Inputs x, then per-channel vectors [C].
-void require_channels(const InferContext& c, size_t first) {
+/// Inputs x, then per-channel vectors [C] from `first` to `last`.
+void require_channels(const InferContext& c, size_t first, size_t last) {
   c.require_real(0);
   c.require(!c.inputs[0].shape.empty(), "{} needs at least one axis, got {}", c.op, to_string(c.inputs[0]));
   const TensorType channel{c.real, {c.inputs[0].shape.back()}};
-  for (size_t i = first; i < c.inputs.size(); ++i) {
+  for (size_t i = first; i <= last; ++i) {
     c.require(c.inputs[i] == channel, "input {} of {} is {}, expected {}", i, c.op, to_string(c.inputs[i]), to_string(channel));
   }
 }
 
+/// Five inputs, and behind them those of a tape on what is like x.
+void require_five_and_tape(const InferContext& c) {
+  c.require_inputs(5 + epilogue_inputs(c.attributes));
+  require_epilogue(c, c.inputs[0]);
+}
+
+/// The tape on y (written by fuse_batch_norm) is the attribute "epilogue".
 std::vector<TensorType> infer_training(const InferContext& c) {
-  c.require_inputs(5);
-  require_channels(c, 1);
+  require_five_and_tape(c);
+  require_channels(c, 1, 4);
   const TensorType &x = c.inputs[0], &channel = c.inputs[1];
   return {x, channel, channel, channel, channel};
 }
 
 std::vector<TensorType> infer_inference(const InferContext& c) {
   c.require_inputs(5);
-  require_channels(c, 1);
+  require_channels(c, 1, 4);
   return {c.inputs[0]};
 }
 
+/// The tape on dy (written by fuse_batch_norm) is the attribute "prologue".
 std::vector<TensorType> infer_grad(const InferContext& c) {
-  c.require_inputs(5);
+  require_five_and_tape({c.path, c.op, c.inputs, prologue_as_epilogue(c.attributes), c.real});
   c.require_same(0, 1);
-  require_channels(c, 2);
+  require_channels(c, 2, 4);
   return {c.inputs[0], c.inputs[2], c.inputs[2]};
+}
+
+std::vector<TensorType> infer_apply(const InferContext& c) {
+  require_five_and_tape(c);
+  require_channels(c, 1, 4);
+  return {c.inputs[0]};
 }
 
 /// x, dy, gamma, mean, inv_std -> dx, dgamma, dbeta.
@@ -90,7 +105,9 @@ std::vector<Value> grad_grad(const GradContext& c) {
 }
 
 int64_t flops_bn(const Graph& g, const Node& n) {
-  return 8 * g.type(n.inputs[0]).size();
+  const Attributes attributes = prologue_as_epilogue(n.attributes);
+  const ElementwiseTape* tape = epilogue_of(attributes);
+  return (8 + (tape ? static_cast<int64_t>(tape->instructions.size()) : 0)) * g.type(n.inputs[0]).size();
 }
 InPlace in_place_x(const Node&) {
   return {{0}};
@@ -105,6 +122,9 @@ const OpSpec kSpecs[] = {
          [](const Node&) {
            return InPlace{{0}, {}, {}, {3}, {4}};
          }},
+    // x, mean, inv_std, gamma, beta -> (x - mean) * inv_std * gamma + beta: what is left of batch_norm_training when the
+    // convolution before it makes the statistics. Written by passes: it needs no gradient.
+    {.name = "batch_norm_apply", .infer = infer_apply, .flops = flops_bn, .in_place = in_place_x},
     {.name = "batch_norm_inference", .infer = infer_inference, .grad = grad_inference, .flops = flops_bn, .in_place = in_place_x},
     {.name = "batch_norm_grad",
      .infer = infer_grad,
@@ -114,6 +134,13 @@ const OpSpec kSpecs[] = {
 };
 
 }  // namespace
+
+Attributes prologue_as_epilogue(const Attributes& attributes) {
+  if (!attributes.has("prologue")) return attributes;
+  Attributes result = attributes;
+  result.set("epilogue", attributes.get<ElementwiseTape>("prologue"));
+  return result;
+}
 
 std::span<const OpSpec> batch_norm_specs() {
   return kSpecs;

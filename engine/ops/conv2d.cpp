@@ -27,12 +27,15 @@ Shape shape_of(const Conv2dShape& s, Role role) {
   return {};
 }
 
-/// Bias (an optional third input, written by the fuse_bias pass) runs along the last axis of the result.
+/// Bias (an optional third input, written by the fuse_bias pass) runs along the last axis of the result. With statistics
+/// (fuse_batch_norm_statistics) running mean and variance are the last two inputs, and behind the result come mean,
+/// inv_std and the new running values.
 template <Role a, Role b, Role result>
 std::vector<TensorType> infer(const InferContext& c) {
   const Conv2dShape s = conv2d_shape(c.attributes);
-  c.require(c.inputs.size() == 2 || (c.inputs.size() == 3 && result != Role::filter), "{} takes 2 inputs, got {}", c.op,
-            c.inputs.size());
+  const bool statistics = result == Role::output && c.attributes.has("statistics");
+  const size_t operands = c.inputs.size() - std::min<size_t>(c.inputs.size(), statistics ? 2 : 0);
+  c.require(operands == 2 || (operands == 3 && result != Role::filter), "{} takes 2 inputs, got {}", c.op, operands);
   c.require(s.stride_h > 0 && s.stride_w > 0 && s.pad_top >= 0 && s.pad_left >= 0 && s.pad_top < s.R && s.pad_left < s.S,
             "strides must be positive and padding smaller than the filter");
   c.require((s.P - 1) * s.stride_h - s.pad_top < s.H && (s.Q - 1) * s.stride_w - s.pad_left < s.W,
@@ -40,11 +43,13 @@ std::vector<TensorType> infer(const InferContext& c) {
   const TensorType first{c.real, shape_of(s, a)}, second{c.real, shape_of(s, b)}, out{c.real, shape_of(s, result)};
   c.require(c.inputs[0] == first, "input 0 of {} is {}, expected {}", c.op, to_string(c.inputs[0]), to_string(first));
   c.require(c.inputs[1] == second, "input 1 of {} is {}, expected {}", c.op, to_string(c.inputs[1]), to_string(second));
-  if (c.inputs.size() == 3) {
-    c.require(c.inputs[2] == TensorType{c.real, {out.shape.back()}}, "bias is {}, expected [{}]", to_string(c.inputs[2]),
-              out.shape.back());
+  const TensorType channel{c.real, {out.shape.back()}};
+  if (operands == 3) c.require(c.inputs[2] == channel, "bias is {}, expected [{}]", to_string(c.inputs[2]), out.shape.back());
+  if (!statistics) return {out};
+  for (size_t i = operands; i < c.inputs.size(); ++i) {
+    c.require(c.inputs[i] == channel, "a running value is {}, expected {}", to_string(c.inputs[i]), to_string(channel));
   }
-  return {out};
+  return {out, channel, channel, channel, channel};
 }
 
 std::vector<Value> grad_conv2d(const GradContext& c) {
@@ -69,8 +74,18 @@ int64_t flops(const Graph&, const Node& node) {
   return conv2d_shape(node.attributes).flops();
 }
 
+/// New running values may take over the old ones' memory.
+InPlace in_place_running(const Node& node) {
+  if (!node.attributes.has("statistics")) return {};
+  return {{}, {}, {}, {node.inputs.size() - 2}, {node.inputs.size() - 1}};
+}
+
 const OpSpec kSpecs[] = {
-    {.name = "conv2d", .infer = infer<Role::input, Role::filter, Role::output>, .grad = grad_conv2d, .flops = flops},
+    {.name = "conv2d",
+     .infer = infer<Role::input, Role::filter, Role::output>,
+     .grad = grad_conv2d,
+     .flops = flops,
+     .in_place = in_place_running},
     {.name = "conv2d_input_grad",
      .infer = infer<Role::output, Role::filter, Role::input>,
      .grad = grad_input_grad,

@@ -46,7 +46,7 @@ Value increment(Value counter);  // i64 + 1
 
 // --- shapes ---
 Value reshape(Value x, Shape shape);
-Value stop_gradient(Value x);  // x itself, as a constant: no gradient passes
+Value stop_gradient(Value x);                                             // x itself, as a constant: no gradient passes
 Value broadcast_to(Value x, Shape shape);                                 // numpy's rule, right-aligned
 Value reduce_sum(Value x, std::vector<int64_t> axes, bool keep = false);  // axes sorted; keep: extents become 1
 Value reduce_mean(Value x, std::vector<int64_t> axes, bool keep = false);
@@ -120,5 +120,7 @@ std::vector<Value> block_program(std::span<const Value> inputs, Subgraph program
 
 // --- attributes back to problem sizes, for kernels ---
 Conv2dShape conv2d_shape(const Attributes& attributes);
+/// batch_norm_grad's "prologue", a tape on dy, under the name that engine/ops/epilogue.h looks for.
+Attributes prologue_as_epilogue(const Attributes& attributes);
 
 }  // namespace forger

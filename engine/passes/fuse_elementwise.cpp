@@ -144,16 +144,21 @@ Graph fuse_elementwise(const Graph& graph) {
   return Fuser(graph).run();
 }
 
-std::span<const Pass> default_passes() {
-  static constexpr Pass passes[] = {{"simplify", simplify},
-                                    {"cse", cse},
-                                    {"dce", dce},
-                                    {"fuse_bias", fuse_bias},
-                                    {"fuse_elementwise", fuse_elementwise},
-                                    {"dce", dce},
-                                    {"fuse_small", fuse_small},
-                                    {"fuse_head", fuse_head}};
-  return passes;
+std::span<const Pass> default_passes(bool fuse_statistics) {
+  static const auto make = [](bool statistics) {
+    std::vector<Pass> passes = {{"simplify", simplify},
+                                {"cse", cse},
+                                {"dce", dce},
+                                {"fuse_bias", fuse_bias},
+                                {"fuse_elementwise", fuse_elementwise},
+                                {"fuse_batch_norm", fuse_batch_norm},
+                                {"dce", dce}};
+    if (statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
+    passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
+    return passes;
+  };
+  static const std::vector<Pass> with = make(true), without = make(false);
+  return fuse_statistics ? with : without;
 }
 
 }  // namespace forger

@@ -22,6 +22,13 @@ Graph fuse_bias(const Graph& graph);
 /// of a smaller operand.
 Graph fuse_elementwise(const Graph& graph);
 
+/// Elementwise work on what batch_norm_training gives, and on the gradient that batch_norm_grad takes, becomes those nodes'
+/// epilogue and prologue, where nothing else reads what passes between.
+Graph fuse_batch_norm(const Graph& graph);
+
+/// The statistics of a batch norm become outputs of the convolution in front of it; batch_norm_apply is left. For devices
+/// whose convolutions make statistics in passing (Target::fuse_statistics): elsewhere it only moves them.
+Graph fuse_batch_norm_statistics(const Graph& graph);
 /// Small nodes (losses, metrics, noise, counters) become block_programs, each of which one thread block runs. Runs last.
 Graph fuse_small(const Graph& graph);
 
@@ -33,6 +40,6 @@ struct Pass {
   Graph (*run)(const Graph&);
 };
 /// The passes that compile() runs, in order.
-std::span<const Pass> default_passes();
+std::span<const Pass> default_passes(bool fuse_statistics = false);
 
 }  // namespace forger

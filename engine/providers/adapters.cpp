@@ -1,6 +1,10 @@
 #include "engine/providers/adapters.h"
 
+#include <algorithm>
+
+#include "engine/ops/epilogue.h"
 #include "engine/ops/op_spec.h"
+#include "engine/ops/ops.h"
 
 namespace forger {
 
@@ -17,6 +21,43 @@ MatmulSize matmul_size(const NodeView& v) {
 Rows rows_of(const TensorType& type) {
   const int64_t channels = type.shape.empty() ? 1 : type.shape.back();
   return {type.size() / channels, channels};
+}
+
+bool has_bias(const NodeView& v) {
+  return v.num_inputs() == (v.attributes().has("statistics") ? 5 : 3);
+}
+
+std::optional<StatisticsOf> statistics_of(const NodeView& v) {
+  if (!v.attributes().has("statistics")) return std::nullopt;
+  return StatisticsOf{rows_of(v.output(0)), v.attributes().real("epsilon"), v.attributes().real("momentum"), v.num_inputs() - 2};
+}
+
+PreparedKernel then_run(PreparedKernel kernel, PreparedKernel statistics) {
+  return {[first = std::move(kernel.run), second = std::move(statistics.run)](const KernelArgs& a) {
+            first(a);
+            second(a);
+          },
+          std::max(kernel.workspace_bytes, statistics.workspace_bytes), std::max(kernel.counters, statistics.counters)};
+}
+
+namespace {
+
+std::optional<EpilogueView> tape_view(const NodeView& v, const Attributes& attributes) {
+  const ElementwiseTape* tape = epilogue_of(attributes);
+  if (!tape) return std::nullopt;
+  EpilogueView view{*tape, v.num_inputs() - epilogue_inputs(attributes), {}};
+  for (size_t i = 0; i + 1 < tape->num_inputs; ++i) view.periods.push_back(v.input(view.first + i).size());
+  return view;
+}
+
+}  // namespace
+
+std::optional<EpilogueView> epilogue_view(const NodeView& v) {
+  return tape_view(v, v.attributes());
+}
+
+std::optional<EpilogueView> prologue_view(const NodeView& v) {
+  return tape_view(v, prologue_as_epilogue(v.attributes()));
 }
 
 PoolShape pool_shape_of(const NodeView& v) {

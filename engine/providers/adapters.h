@@ -23,6 +23,73 @@ struct Rows {
 };
 Rows rows_of(const TensorType& type);
 
+/// Whether a convolution's third input is a bias.
+bool has_bias(const NodeView& node);
+
+/// What a convolution with batch statistics (attribute "statistics") computes beside its result y [rows, channels]. Inputs
+/// from `running` on: mean and variance; outputs from 1 on: mean, inv_std, and the new running values.
+struct StatisticsOf {
+  Rows size;
+  double epsilon, momentum;
+  size_t running;
+};
+std::optional<StatisticsOf> statistics_of(const NodeView& node);
+
+/// For kernels that leave the statistics to others: runs `kernel`, then `statistics` on the same memory.
+PreparedKernel then_run(PreparedKernel kernel, PreparedKernel statistics);
+
+/// A row's prepare function for convolutions of a provider that makes statistics in a kernel of their own.
+template <PreparedKernel (*Convolution)(const NodeView&), PreparedKernel (*Statistics)(const NodeView&)>
+PreparedKernel with_statistics(const NodeView& node) {
+  return statistics_of(node) ? then_run(Convolution(node), Statistics(node)) : Convolution(node);
+}
+
+/// A node's epilogue (engine/ops/epilogue.h): the operands of its tape, from the second on, are inputs first, first + 1 ...
+struct EpilogueView {
+  ElementwiseTape tape;
+  size_t first;
+  std::vector<int64_t> periods;  // of the operands
+
+  /// The tape's inputs, of which `result` is the first.
+  template <class T>
+  std::vector<ElementwiseInput<T>> inputs(const KernelArgs& args, const T* result, int64_t n) const {
+    std::vector<ElementwiseInput<T>> all{{result, n}};
+    for (size_t i = 0; i < periods.size(); ++i) all.push_back({args.in<T>(first + i), periods[i]});
+    return all;
+  }
+};
+std::optional<EpilogueView> epilogue_view(const NodeView& node);
+/// The same of batch_norm_grad's tape on its input dy.
+std::optional<EpilogueView> prologue_view(const NodeView& node);
+
+/// For kernels that know of no epilogues: runs the kernel, and then apply(tape, its inputs, out, n, args) over the result.
+template <class T, class Apply>
+PreparedKernel then_epilogue(const NodeView& node, PreparedKernel kernel, Apply apply) {
+  const auto epilogue = epilogue_view(node);
+  if (!epilogue) return kernel;
+  return {[=, run = std::move(kernel.run), n = node.output(0).size()](const KernelArgs& args) {
+            run(args);
+            apply(epilogue->tape, epilogue->inputs<T>(args, args.out<T>(0), n), args.out<T>(0), n, args);
+          },
+          kernel.workspace_bytes, kernel.counters};
+}
+
+/// For batch_norm_grad kernels that know of no prologues: applies it to dy, writing dx's memory, and runs the kernel on that.
+template <class T, class Apply>
+PreparedKernel after_prologue(const NodeView& node, PreparedKernel kernel, Apply apply) {
+  const auto prologue = prologue_view(node);
+  if (!prologue) return kernel;
+  return {[=, run = std::move(kernel.run), n = node.output(0).size()](const KernelArgs& args) {
+            apply(prologue->tape, prologue->inputs<T>(args, args.in<T>(1), n), args.out<T>(0), n, args);
+            std::vector<void*> inputs(args.inputs.begin(), args.inputs.end());
+            inputs[1] = args.outputs[0];
+            KernelArgs rest = args;
+            rest.inputs = inputs;
+            run(rest);
+          },
+          kernel.workspace_bytes, kernel.counters};
+}
+
 /// Of a pooling node, whose first input is what the windows lie on.
 PoolShape pool_shape_of(const NodeView& node);
 

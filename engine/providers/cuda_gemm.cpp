@@ -49,31 +49,61 @@ GemmScratch scratch_of(const KernelArgs& a) {
   return {static_cast<float*>(a.workspace), a.counters};
 }
 
-/// What the convolutions with an optional bias have in common.
-using ConvLauncher = void (*)(const Conv2dShape&, Arithmetic, const GemmPlan&, const float*, const float*, const float*, float*,
-                              const GemmScratch&, Stream);
+BatchNormStatistics statistics_args(const StatisticsOf& s, const KernelArgs& a) {
+  return {.M = s.size.rows,
+          .C = s.size.channels,
+          .running_mean = a.in<float>(s.running),
+          .running_var = a.in<float>(s.running + 1),
+          .epsilon = s.epsilon,
+          .momentum = s.momentum,
+          .mean = a.out<float>(1),
+          .inv_std = a.out<float>(2),
+          .new_running_mean = a.out<float>(3),
+          .new_running_var = a.out<float>(4)};
+}
 
-template <Arithmetic kArithmetic>
-PreparedKernel prepare_convolution(const NodeView& v, const Conv2dShape& s, const GemmSize& size, bool vectors,
-                                   ConvLauncher launcher) {
-  const GemmPlan plan = plan_for(v, size, kArithmetic, vectors);
-  return {[=, bias = v.num_inputs() == 3](const KernelArgs& a) {
-            launcher(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
-                     scratch_of(a), a.stream);
+/// Statistics of a convolution whose kernel makes none.
+PreparedKernel prepare_statistics(const NodeView& v) {
+  const StatisticsOf s = *statistics_of(v);
+  const int multiprocessors = v.target().multiprocessors;
+  return {[=](const KernelArgs& a) {
+            batch_norm_statistics(a.out<float>(0), statistics_args(s, a), multiprocessors, a.workspace, a.counters, a.stream);
           },
-          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
+          batch_norm_workspace_bytes(s.size.rows, s.size.channels, multiprocessors),
+          batch_norm_statistics_counters(s.size.rows, s.size.channels, multiprocessors)};
 }
 
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_conv2d(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
-  return prepare_convolution<kArithmetic>(v, s, conv2d_size(s), conv2d_vectors(s), conv2d);
+  const GemmSize size = conv2d_size(s);
+  const auto statistics = statistics_of(v);
+  const GemmPlan plan = plan_gemm(size, kArithmetic, conv2d_vectors(s), v.target().multiprocessors, statistics.has_value());
+  const bool bias = has_bias(v);
+  const auto run = [=](const KernelArgs& a, const BatchNormStatistics* to) {
+    conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), scratch_of(a),
+           to, a.stream);
+  };
+  if (!statistics) {
+    return {[run](const KernelArgs& a) { run(a, nullptr); }, workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
+  }
+  return {[run, statistics](const KernelArgs& a) {
+            const BatchNormStatistics to = statistics_args(*statistics, a);
+            run(a, &to);
+          },
+          conv2d_statistics_workspace_bytes(s, plan), conv2d_statistics_counters(s, kArithmetic, plan)};
 }
 
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_input_grad(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
-  return prepare_convolution<kArithmetic>(v, s, conv2d_input_grad_size(s), conv2d_input_grad_vectors(s), conv2d_input_grad);
+  const GemmSize size = conv2d_input_grad_size(s);
+  const GemmPlan plan = plan_for(v, size, kArithmetic, conv2d_input_grad_vectors(s));
+  return {[s, plan, bias = has_bias(v)](const KernelArgs& a) {
+            conv2d_input_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr,
+                              a.out<float>(0), scratch_of(a), a.stream);
+          },
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
 
 template <Arithmetic kArithmetic>
@@ -109,7 +139,7 @@ using DirectLauncher = void (*)(const Conv2dShape&, const float*, const float*, 
 
 template <DirectLauncher kLauncher>
 PreparedKernel prepare_direct(const NodeView& v) {
-  return {[s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](const KernelArgs& a) {
+  return {[s = conv2d_shape(v.attributes()), bias = has_bias(v)](const KernelArgs& a) {
     kLauncher(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
   }};
 }
@@ -147,8 +177,10 @@ std::vector<Kernel> gemm_kernels() {
   constexpr auto fp32 = Precision::fp32;
   return {
       // Kernels for few channels are exact fp32 and, for their sizes, faster than tensor cores fed with padding.
-      {"conv2d", "conv2d_few_outputs", direct_declines<few_outputs_declines>, prepare_direct<conv2d_few_outputs>},
-      {"conv2d", "conv2d_few_inputs", direct_declines<few_inputs_declines>, prepare_direct<conv2d_few_inputs>},
+      {"conv2d", "conv2d_few_outputs", direct_declines<few_outputs_declines>,
+       with_statistics<prepare_direct<conv2d_few_outputs>, prepare_statistics>},
+      {"conv2d", "conv2d_few_inputs", direct_declines<few_inputs_declines>,
+       with_statistics<prepare_direct<conv2d_few_inputs>, prepare_statistics>},
       {"conv2d", "conv2d_implicit_gemm_ffma", conv2d_declines, prepare_conv2d<ffma>, {}, fp32},
       {"conv2d", "conv2d_implicit_gemm_3xtf32", conv2d_declines, prepare_conv2d<tf32x3>, {}, fp32},
       {"conv2d", "conv2d_implicit_gemm_tf32", conv2d_declines, prepare_conv2d<tf32>, kTf32, Precision::tf32},

@@ -1,5 +1,6 @@
 // Batch norm, losses, optimizers and random numbers of the CUDA provider.
 #include "engine/ops/block_program.h"
+#include "engine/ops/epilogue.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_program.h"
 #include "engine/providers/cuda_tables.h"
@@ -18,6 +19,26 @@ std::optional<std::string> always(const NodeView&) {
   return std::nullopt;
 }
 
+/// Calls launch(EpilogueArgs) with a node's tape, if it has one.
+class TapeOf {
+ public:
+  explicit TapeOf(std::optional<EpilogueView> view) : view_(std::move(view)) {}
+
+  template <class Launch>
+  void pass(const KernelArgs& a, const Launch& launch) const {
+    if (!view_) return launch(EpilogueArgs{});
+    ElementwiseInput<float> operands[kEpilogueOperands];
+    for (size_t i = 0; i < view_->periods.size(); ++i) operands[i] = {a.in<float>(view_->first + i), view_->periods[i]};
+    TapeSource source;
+    if (const size_t seed = a.inputs.size() - 2; draws_random(view_->tape))
+      source = {a.in<uint64_t>(seed), a.in<int64_t>(seed + 1)};
+    launch(EpilogueArgs{&view_->tape, {operands, view_->periods.size()}, source});
+  }
+
+ private:
+  std::optional<EpilogueView> view_;
+};
+
 PreparedKernel prepare_increment(const NodeView&) {
   return {[](const KernelArgs& a) { increment(a.in<int64_t>(0), a.out<int64_t>(0), a.stream); }};
 }
@@ -26,24 +47,45 @@ PreparedKernel prepare_batch_norm_training(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   const double epsilon = v.attributes().real("epsilon"), momentum = v.attributes().real("momentum");
   const int multiprocessors = v.target().multiprocessors;
-  return {[=](const KernelArgs& a) {
-            batch_norm_training({.M = s.rows,
-                                 .C = s.channels,
-                                 .x = a.in<float>(0),
-                                 .gamma = a.in<float>(1),
-                                 .beta = a.in<float>(2),
-                                 .running_mean = a.in<float>(3),
-                                 .running_var = a.in<float>(4),
-                                 .epsilon = epsilon,
-                                 .momentum = momentum,
-                                 .y = a.out<float>(0),
-                                 .mean = a.out<float>(1),
-                                 .inv_std = a.out<float>(2),
-                                 .new_running_mean = a.out<float>(3),
-                                 .new_running_var = a.out<float>(4)},
-                                multiprocessors, a.workspace, a.stream);
+  return {[=, tape = TapeOf(epilogue_view(v))](const KernelArgs& a) {
+            tape.pass(a, [&](const EpilogueArgs& epilogue) {
+              batch_norm_training({.M = s.rows,
+                                   .C = s.channels,
+                                   .x = a.in<float>(0),
+                                   .gamma = a.in<float>(1),
+                                   .beta = a.in<float>(2),
+                                   .running_mean = a.in<float>(3),
+                                   .running_var = a.in<float>(4),
+                                   .epsilon = epsilon,
+                                   .momentum = momentum,
+                                   .y = a.out<float>(0),
+                                   .mean = a.out<float>(1),
+                                   .inv_std = a.out<float>(2),
+                                   .new_running_mean = a.out<float>(3),
+                                   .new_running_var = a.out<float>(4)},
+                                  multiprocessors, a.workspace, a.stream, epilogue);
+            });
           },
           batch_norm_workspace_bytes(s.rows, s.channels, multiprocessors)};
+}
+
+PreparedKernel prepare_batch_norm_apply(const NodeView& v) {
+  const Rows s = rows_of(v.input(0));
+  return {[=, tape = TapeOf(epilogue_view(v)), multiprocessors = v.target().multiprocessors](const KernelArgs& a) {
+    tape.pass(a, [&](const EpilogueArgs& epilogue) {
+      batch_norm_inference({.M = s.rows,
+                            .C = s.channels,
+                            .x = a.in<float>(0),
+                            .gamma = a.in<float>(3),
+                            .beta = a.in<float>(4),
+                            .mean = a.in<float>(1),
+                            .var = nullptr,
+                            .inv_std = a.in<float>(2),
+                            .epsilon = 0.f,
+                            .y = a.out<float>(0)},
+                           multiprocessors, a.stream, epilogue);
+    });
+  }};
 }
 
 PreparedKernel prepare_batch_norm_inference(const NodeView& v) {
@@ -57,6 +99,7 @@ PreparedKernel prepare_batch_norm_inference(const NodeView& v) {
                           .beta = a.in<float>(2),
                           .mean = a.in<float>(3),
                           .var = a.in<float>(4),
+                          .inv_std = nullptr,
                           .epsilon = epsilon,
                           .y = a.out<float>(0)},
                          multiprocessors, a.stream);
@@ -66,18 +109,20 @@ PreparedKernel prepare_batch_norm_inference(const NodeView& v) {
 PreparedKernel prepare_batch_norm_grad(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   const int multiprocessors = v.target().multiprocessors;
-  return {[=](const KernelArgs& a) {
-            batch_norm_grad({.M = s.rows,
-                             .C = s.channels,
-                             .x = a.in<float>(0),
-                             .dy = a.in<float>(1),
-                             .gamma = a.in<float>(2),
-                             .mean = a.in<float>(3),
-                             .inv_std = a.in<float>(4),
-                             .dx = a.out<float>(0),
-                             .dgamma = a.out<float>(1),
-                             .dbeta = a.out<float>(2)},
-                            multiprocessors, a.workspace, a.stream);
+  return {[=, tape = TapeOf(prologue_view(v))](const KernelArgs& a) {
+            tape.pass(a, [&](const EpilogueArgs& epilogue) {
+              batch_norm_grad({.M = s.rows,
+                               .C = s.channels,
+                               .x = a.in<float>(0),
+                               .dy = a.in<float>(1),
+                               .gamma = a.in<float>(2),
+                               .mean = a.in<float>(3),
+                               .inv_std = a.in<float>(4),
+                               .dx = a.out<float>(0),
+                               .dgamma = a.out<float>(1),
+                               .dbeta = a.out<float>(2)},
+                              multiprocessors, a.workspace, a.stream, epilogue);
+            });
           },
           batch_norm_workspace_bytes(s.rows, s.channels, multiprocessors)};
 }
@@ -224,6 +269,7 @@ PreparedKernel prepare_launches(const NodeView& v) {
 std::vector<Kernel> training_kernels() {
   return {
       {"adam", "adam_cuda", needs_f32, prepare_adam},
+      {"batch_norm_apply", "batch_norm_apply_cuda", needs_f32, prepare_batch_norm_apply},
       {"block_program", "block_program_cuda", declines_block_program, prepare_block_program},
       {"block_program", "matmul_program_cuda", declines_matmul_program, prepare_matmul_program},
       {"block_program", "block_program_launches", needs_f32, prepare_launches},

@@ -7,6 +7,7 @@
 #include "kernels/direct/few_outputs.h"
 #include "kernels/onednn/conv2d.h"
 #include "kernels/onednn/matmul.h"
+#include "kernels/simd/batch_norm.h"
 #include "kernels/winograd/conv2d.h"
 
 namespace forger {
@@ -32,7 +33,7 @@ PreparedKernel with_bias(std::shared_ptr<K> kernel, bool bias) {
 /// For conv2d and conv2d_input_grad, whose third operand may be a bias.
 template <class K>
 PreparedKernel convolution(const NodeView& v) {
-  const bool bias = v.num_inputs() == 3;
+  const bool bias = has_bias(v);
   return with_bias(std::make_shared<K>(conv2d_shape(v.attributes()), bias), bias);
 }
 
@@ -41,6 +42,27 @@ PreparedKernel filter_grad(const NodeView& v) {
   const auto kernel = std::make_shared<K>(conv2d_shape(v.attributes()));
   return {[kernel](const KernelArgs& a) { kernel->run(a.in<float>(0), a.in<float>(1), a.out<float>(0), a.workspace); },
           kernel->workspace_bytes()};
+}
+
+PreparedKernel statistics(const NodeView& v) {
+  return {[s = *statistics_of(v)](const KernelArgs& a) {
+    simd::batch_norm_statistics({.M = s.size.rows,
+                                 .C = s.size.channels,
+                                 .x = a.out<float>(0),
+                                 .running_mean = a.in<float>(s.running),
+                                 .running_var = a.in<float>(s.running + 1),
+                                 .eps = static_cast<float>(s.epsilon),
+                                 .momentum = static_cast<float>(s.momentum),
+                                 .mean = a.out<float>(1),
+                                 .inv_std = a.out<float>(2),
+                                 .new_running_mean = a.out<float>(3),
+                                 .new_running_var = a.out<float>(4)});
+  }};
+}
+
+template <class K>
+PreparedKernel conv2d(const NodeView& v) {
+  return with_statistics<convolution<K>, statistics>(v);
 }
 
 PreparedKernel matmul(const NodeView& v) {
@@ -56,9 +78,9 @@ constexpr Accuracy kWinograd{.factor = 4, .exact_on_integers = false};
 
 std::vector<Kernel> linear_kernels() {
   return {
-      {"conv2d", "conv2d_few_outputs", declines<direct::supports_forward>, convolution<direct::Conv2d>},
-      {"conv2d", "conv2d_winograd", declines<winograd::supports>, convolution<winograd::Conv2d>, kWinograd},
-      {"conv2d", "conv2d_onednn", declines<onednn::supports>, convolution<onednn::Conv2d>},
+      {"conv2d", "conv2d_few_outputs", declines<direct::supports_forward>, conv2d<direct::Conv2d>},
+      {"conv2d", "conv2d_winograd", declines<winograd::supports>, conv2d<winograd::Conv2d>, kWinograd},
+      {"conv2d", "conv2d_onednn", declines<onednn::supports>, conv2d<onednn::Conv2d>},
       {"conv2d_filter_grad", "conv2d_filter_grad_few_outputs", declines<direct::supports_filter_grad>,
        filter_grad<direct::Conv2dFilterGrad>},
       {"conv2d_filter_grad", "conv2d_filter_grad_winograd", declines<winograd::supports>, filter_grad<winograd::Conv2dFilterGrad>,

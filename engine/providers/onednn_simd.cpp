@@ -31,6 +31,10 @@ PreparedKernel elementwise(const NodeView& v) {
   }};
 }
 
+constexpr auto kRunTape = [](const auto& tape, const auto& inputs, float* out, int64_t n, const KernelArgs& a) {
+  simd::elementwise(tape, inputs, out, n, best_isa(), tape_random(tape, a));
+};
+
 PreparedKernel bias_add(const NodeView& v) {
   return {[tape = ElementwiseTape{2, {{ScalarOp::add, 0, 1, 0.0}}}, n = v.output(0).size(),
            c = v.input(1).size()](const KernelArgs& a) {
@@ -82,22 +86,37 @@ PreparedKernel batch_norm_training(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   const auto eps = static_cast<float>(v.attributes().real("epsilon")),
              momentum = static_cast<float>(v.attributes().real("momentum"));
-  return {[=](const KernelArgs& a) {
-    simd::batch_norm_training({.M = s.rows,
-                               .C = s.channels,
-                               .x = a.in<float>(0),
-                               .gamma = a.in<float>(1),
-                               .beta = a.in<float>(2),
-                               .running_mean = a.in<float>(3),
-                               .running_var = a.in<float>(4),
-                               .eps = eps,
-                               .momentum = momentum,
-                               .y = a.out<float>(0),
-                               .mean = a.out<float>(1),
-                               .inv_std = a.out<float>(2),
-                               .new_running_mean = a.out<float>(3),
-                               .new_running_var = a.out<float>(4)});
-  }};
+  return then_epilogue<float>(v, PreparedKernel{[=](const KernelArgs& a) {
+                                simd::batch_norm_training({.M = s.rows,
+                                                           .C = s.channels,
+                                                           .x = a.in<float>(0),
+                                                           .gamma = a.in<float>(1),
+                                                           .beta = a.in<float>(2),
+                                                           .running_mean = a.in<float>(3),
+                                                           .running_var = a.in<float>(4),
+                                                           .eps = eps,
+                                                           .momentum = momentum,
+                                                           .y = a.out<float>(0),
+                                                           .mean = a.out<float>(1),
+                                                           .inv_std = a.out<float>(2),
+                                                           .new_running_mean = a.out<float>(3),
+                                                           .new_running_var = a.out<float>(4)});
+                              }},
+                              kRunTape);
+}
+
+PreparedKernel batch_norm_apply(const NodeView& v) {
+  return then_epilogue<float>(v, PreparedKernel{[s = rows_of(v.input(0))](const KernelArgs& a) {
+                                simd::batch_norm_apply({.M = s.rows,
+                                                        .C = s.channels,
+                                                        .x = a.in<float>(0),
+                                                        .mean = a.in<float>(1),
+                                                        .inv_std = a.in<float>(2),
+                                                        .gamma = a.in<float>(3),
+                                                        .beta = a.in<float>(4),
+                                                        .y = a.out<float>(0)});
+                              }},
+                              kRunTape);
 }
 
 PreparedKernel batch_norm_inference(const NodeView& v) {
@@ -118,18 +137,19 @@ PreparedKernel batch_norm_inference(const NodeView& v) {
 
 PreparedKernel batch_norm_grad(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
-  return {[=](const KernelArgs& a) {
-    simd::batch_norm_backward({.M = s.rows,
-                               .C = s.channels,
-                               .x = a.in<float>(0),
-                               .dy = a.in<float>(1),
-                               .gamma = a.in<float>(2),
-                               .mean = a.in<float>(3),
-                               .inv_std = a.in<float>(4),
-                               .dx = a.out<float>(0),
-                               .dgamma = a.out<float>(1),
-                               .dbeta = a.out<float>(2)});
-  }};
+  return after_prologue<float>(v, PreparedKernel{[=](const KernelArgs& a) {
+                                 simd::batch_norm_backward({.M = s.rows,
+                                                            .C = s.channels,
+                                                            .x = a.in<float>(0),
+                                                            .dy = a.in<float>(1),
+                                                            .gamma = a.in<float>(2),
+                                                            .mean = a.in<float>(3),
+                                                            .inv_std = a.in<float>(4),
+                                                            .dx = a.out<float>(0),
+                                                            .dgamma = a.out<float>(1),
+                                                            .dbeta = a.out<float>(2)});
+                               }},
+                               kRunTape);
 }
 
 PreparedKernel random_uniform(const NodeView& v) {
@@ -268,6 +288,7 @@ PreparedKernel block_program(const NodeView& v) {
 std::vector<Kernel> simd_kernels() {
   std::vector<Kernel> table = {
       {"adam", "adam_simd", needs_f32, adam},
+      {"batch_norm_apply", "batch_norm_apply_simd", needs_f32, batch_norm_apply},
       {"batch_norm_grad", "batch_norm_grad_simd", needs_f32, batch_norm_grad},
       {"batch_norm_inference", "batch_norm_inference_simd", needs_f32, batch_norm_inference},
       {"batch_norm_training", "batch_norm_training_simd", needs_f32, batch_norm_training},

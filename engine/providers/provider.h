@@ -27,8 +27,9 @@ Precision parse_precision(const std::string& name);
 /// What kernels are chosen and made ready for.
 struct Target {
   Precision precision = Precision::fp32;
-  int multiprocessors = 132;  // of the GPU; an H200's where none is present
-  int memory_slack = 0;       // of the memory plan: launches run side by side only if they share no memory
+  int multiprocessors = 132;     // of the GPU; an H200's where none is present
+  int memory_slack = 0;          // of the memory plan: launches run side by side only if they share no memory
+  bool fuse_statistics = false;  // convolutions make a batch norm's statistics: their tiles are in shared memory
 };
 
 /// A node with its types, as kernels see it.

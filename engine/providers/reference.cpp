@@ -61,6 +61,22 @@ PreparedKernel elementwise(const NodeView& v) {
   });
 }
 
+constexpr auto kRunTape = [](const auto& tape, const auto& inputs, auto* out, int64_t n, const KernelArgs& a) {
+  reference::elementwise(tape, inputs.data(), out, n, tape_random(tape, a));
+};
+
+/// The kernel's result, then the tape.
+PreparedKernel and_epilogue(const NodeView& v, PreparedKernel kernel) {
+  return v.real() == DType::f64 ? then_epilogue<double>(v, std::move(kernel), kRunTape)
+                                : then_epilogue<float>(v, std::move(kernel), kRunTape);
+}
+
+/// The tape on dy, then the kernel.
+PreparedKernel behind_prologue(const NodeView& v, PreparedKernel kernel) {
+  return v.real() == DType::f64 ? after_prologue<double>(v, std::move(kernel), kRunTape)
+                                : after_prologue<float>(v, std::move(kernel), kRunTape);
+}
+
 PreparedKernel reshape(const NodeView& v) {
   return {[bytes = v.output(0).bytes()](const KernelArgs& a) {
     if (a.outputs[0] != a.inputs[0]) std::memcpy(a.outputs[0], a.inputs[0], bytes);
@@ -145,10 +161,26 @@ PreparedKernel bias_add(const NodeView& v) {
   });
 }
 
-PreparedKernel conv2d(const NodeView& v) {
-  return for_real(v, [s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](auto t) {
+/// Statistics of `inputs` (running mean and variance, from input `running` on) and outputs from 1 on.
+template <class T>
+reference::BatchNormStatistics<T> statistics_args(const KernelArgs& a, double epsilon, double momentum, size_t running) {
+  return {epsilon, momentum, a.in<T>(running), a.in<T>(running + 1), a.out<T>(1), a.out<T>(2), a.out<T>(3), a.out<T>(4)};
+}
+
+PreparedKernel convolution(const NodeView& v) {
+  return for_real(v, [s = conv2d_shape(v.attributes()), bias = has_bias(v)](auto t) {
     using T = decltype(t);
     return [=](const KernelArgs& a) { reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0)); };
+  });
+}
+
+PreparedKernel statistics(const NodeView& v) {
+  return for_real(v, [s = *statistics_of(v)](auto t) {
+    using T = decltype(t);
+    return [=](const KernelArgs& a) {
+      reference::batch_norm_statistics(s.size.rows, s.size.channels, a.out<T>(0),
+                                       statistics_args<T>(a, s.epsilon, s.momentum, s.running));
+    };
   });
 }
 
@@ -169,14 +201,24 @@ PreparedKernel conv2d_filter_grad(const NodeView& v) {
 }
 
 PreparedKernel batch_norm_training(const NodeView& v) {
-  return for_real(
-      v, [s = rows_of(v.input(0)), epsilon = v.attributes().real("epsilon"), momentum = v.attributes().real("momentum")](auto t) {
-        using T = decltype(t);
-        return [=](const KernelArgs& a) {
-          reference::batch_norm_training(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), epsilon,
-                                         momentum, a.out<T>(0), a.out<T>(1), a.out<T>(2), a.out<T>(3), a.out<T>(4));
-        };
-      });
+  return and_epilogue(v, for_real(v, [s = rows_of(v.input(0)), epsilon = v.attributes().real("epsilon"),
+                                      momentum = v.attributes().real("momentum")](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::batch_norm_training(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2),
+                                                         statistics_args<T>(a, epsilon, momentum, 3), a.out<T>(0));
+                        };
+                      }));
+}
+
+PreparedKernel batch_norm_apply(const NodeView& v) {
+  return and_epilogue(v, for_real(v, [s = rows_of(v.input(0))](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::batch_norm_apply(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3),
+                                                      a.in<T>(4), a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel batch_norm_inference(const NodeView& v) {
@@ -190,13 +232,13 @@ PreparedKernel batch_norm_inference(const NodeView& v) {
 }
 
 PreparedKernel batch_norm_grad(const NodeView& v) {
-  return for_real(v, [s = rows_of(v.input(0))](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::batch_norm_grad(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), a.out<T>(0),
-                                 a.out<T>(1), a.out<T>(2));
-    };
-  });
+  return behind_prologue(v, for_real(v, [s = rows_of(v.input(0))](auto t) {
+                           using T = decltype(t);
+                           return [=](const KernelArgs& a) {
+                             reference::batch_norm_grad(s.rows, s.channels, a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3),
+                                                        a.in<T>(4), a.out<T>(0), a.out<T>(1), a.out<T>(2));
+                           };
+                         }));
 }
 
 PreparedKernel random_uniform(const NodeView& v) {
@@ -323,6 +365,7 @@ std::optional<std::string> always(const NodeView&) {
 std::vector<Kernel> make_table() {
   std::vector<Kernel> table = {
       {"adam", "adam_reference", always, adam},
+      {"batch_norm_apply", "batch_norm_apply_reference", always, batch_norm_apply},
       {"batch_norm_grad", "batch_norm_grad_reference", always, batch_norm_grad},
       {"batch_norm_inference", "batch_norm_inference_reference", always, batch_norm_inference},
       {"batch_norm_training", "batch_norm_training_reference", always, batch_norm_training},
@@ -331,7 +374,7 @@ std::vector<Kernel> make_table() {
       {"block_program", "block_program_reference", always, block_program},
       {"broadcast_to", "broadcast_to_reference", always, broadcast_to},
       {"concat", "concat_reference", always, concat},
-      {"conv2d", "conv2d_reference", always, conv2d},
+      {"conv2d", "conv2d_reference", always, with_statistics<convolution, statistics>},
       {"conv2d_filter_grad", "conv2d_filter_grad_reference", always, conv2d_filter_grad},
       {"conv2d_input_grad", "conv2d_input_grad_reference", always, conv2d_input_grad},
       {"dropout", "dropout_reference", always, dropout},

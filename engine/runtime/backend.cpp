@@ -78,6 +78,7 @@ Backend make_backend(const BackendOptions& options, bool planning) {
   backend.providers = choose_providers(options.providers, options.device, choice.place);
   const bool host = choice.place == Place::cpu;
   if (!host) backend.target.memory_slack = kMemorySlack;
+  backend.target.fuse_statistics = !host;
   if (options.precision == "auto") {
     backend.target.precision = host ? Precision::fp32 : Precision::tf32;
   } else {

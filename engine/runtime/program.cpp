@@ -26,7 +26,7 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
 }
 
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target) {
-  return compile(graph, providers, target, default_passes());
+  return compile(graph, providers, target, default_passes(target.fuse_statistics));
 }
 
 namespace {

@@ -4,9 +4,22 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/cuda/stream.h"
+#include "kernels/cuda/epilogue_args.h"
 
 namespace forger::FORGER_DEVICE {
+
+/// A batch's mean and 1 / sqrt(variance + epsilon), and the running values after it, as in kernels/reference/batch_norm.h: [C].
+/// The new running values may be the old ones.
+struct BatchNormStatistics {
+  int64_t M, C;
+  const float *running_mean, *running_var;
+  double epsilon, momentum;
+  float *mean, *inv_std, *new_running_mean, *new_running_var;
+};
+/// Of the columns of x [M, C]. Its workspace is as large as that of batch_norm_training.
+void batch_norm_statistics(const float* x, const BatchNormStatistics& args, int multiprocessors, void* workspace,
+                           uint32_t* counters, Stream stream);
+size_t batch_norm_statistics_counters(int64_t M, int64_t C, int multiprocessors);
 
 /// All pointers are aligned to 16 bytes. y may be x; the new running values may be the old ones; else nothing overlaps.
 struct BatchNormTraining {
@@ -16,23 +29,28 @@ struct BatchNormTraining {
   float *y, *mean, *inv_std, *new_running_mean, *new_running_var;  // as in kernels/reference/batch_norm.h
 };
 size_t batch_norm_workspace_bytes(int64_t M, int64_t C, int multiprocessors);
-void batch_norm_training(const BatchNormTraining& args, int multiprocessors, void* workspace, Stream stream);
+/// The epilogue is applied to y.
+void batch_norm_training(const BatchNormTraining& args, int multiprocessors, void* workspace, Stream stream,
+                         const EpilogueArgs& epilogue = {});
 
-/// y = (x - mean) * gamma / sqrt(var + epsilon) + beta. y may be x.
+/// y = (x - mean) * gamma / sqrt(var + epsilon) + beta, or, if `inv_std` is not null, (x - mean) * gamma * inv_std + beta. y may
+/// be x.
 struct BatchNormInference {
   int64_t M, C;
-  const float *x, *gamma, *beta, *mean, *var;
+  const float *x, *gamma, *beta, *mean, *var, *inv_std;
   float epsilon;
   float* y;
 };
-void batch_norm_inference(const BatchNormInference& args, int multiprocessors, Stream stream);
+void batch_norm_inference(const BatchNormInference& args, int multiprocessors, Stream stream, const EpilogueArgs& epilogue = {});
 
-/// dx may be dy. Its workspace is as large as that of the forward pass.
+/// dx may be dy. Its workspace is as large as that of the forward pass. The prologue is a tape on dy: what it gives is
+/// the gradient of y.
 struct BatchNormGrad {
   int64_t M, C;
   const float *x, *dy, *gamma, *mean, *inv_std;
   float *dx, *dgamma, *dbeta;
 };
-void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream);
+void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream,
+                     const EpilogueArgs& prologue = {});
 
 }  // namespace forger::FORGER_DEVICE

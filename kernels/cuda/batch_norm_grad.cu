@@ -3,8 +3,8 @@
 //
 // Few rows take one launch (batch_norm_registers.cu), the others two, as in batch_norm.cu: (1) partial sums per split of rows,
 // (2) every block adds the partials of its columns in the same order, in double, and makes its rows of dx; the first block of
-// each column writes dgamma and dbeta. Shared memory: 2 KiB. dx may be dy: a thread reads its elements first. Limits: as
-// batch_norm.cu.
+// each column writes dgamma and dbeta. A tape on dy is run by (1), which leaves its result in dx: (2) reads that. Shared memory:
+// 2 KiB. dx may be dy: a thread reads its elements first. Limits: as batch_norm.cu.
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/batch_norm_tiles.h"
 
@@ -12,10 +12,10 @@ namespace forger::FORGER_DEVICE {
 namespace {
 
 /// partials: [splits, 2, C], sums of dy and of dy * xhat.
-template <int kWidth>
+template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_grad_sums_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormGrad args,
-                                    float* __restrict__ partials) {
+    batch_norm_grad_sums_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormGrad args, float* __restrict__ partials,
+                                    const __grid_constant__ Tape tape) {
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   double sum_dy[kWidth] = {}, sum_dy_xhat[kWidth] = {};
   if (place.inside) {
@@ -31,6 +31,21 @@ __global__ void __launch_bounds__(kColumnThreads)
         if (r + k * depth >= end) continue;
         load_columns(args.x + (r + k * depth) * t.columns + place.column, x[k]);
         load_columns(args.dy + (r + k * depth) * t.columns + place.column, dy[k]);
+      }
+      if constexpr (kHasTape<Tape>) {
+        int64_t first[kApplyBatch];
+#pragma unroll
+        for (int k = 0; k < kApplyBatch; ++k) first[k] = (r + k * depth < end ? r + k * depth : r) * t.columns + place.column;
+        apply_tape(tape, dy, first);
+#pragma unroll
+        for (int k = 0; k < kApplyBatch; ++k) {
+          if (r + k * depth < end) {
+            store_columns(args.dx + first[k], dy[k]);
+          } else {
+#pragma unroll
+            for (int w = 0; w < kWidth; ++w) dy[k][w] = 0.f;
+          }
+        }
       }
 #pragma unroll
       for (int k = 0; k < kApplyBatch; ++k) {
@@ -126,15 +141,20 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 }  // namespace
 
-void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream) {
+void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream,
+                     const EpilogueArgs& prologue) {
   if (args.M == 0 || args.C == 0) return;
-  if (run_in_registers(args, multiprocessors, stream)) return;
+  if (run_in_registers(args, multiprocessors, stream, prologue)) return;
   const ColumnTiles s = statistics_tiles(args.M, args.C, multiprocessors), t = apply_tiles(args.M, args.C, multiprocessors);
   auto* const partials = static_cast<float*>(workspace);
-  launch(s.width == 4 ? batch_norm_grad_sums_f32_kernel<4> : batch_norm_grad_sums_f32_kernel<1>,
-         shape_of(s, sizeof(ColumnSums<>)), stream, s, args, partials);
+  BatchNormGrad rest = args;
+  with_tape(prologue, args.M * args.C, [&]<class Tape>(const Tape& tape) {
+    launch(s.width == 4 ? batch_norm_grad_sums_f32_kernel<4, Tape> : batch_norm_grad_sums_f32_kernel<1, Tape>,
+           shape_of(s, sizeof(ColumnSums<>)), stream, s, args, partials, tape);
+    if (kHasTape<Tape>) rest.dy = args.dx;
+  });
   launch(t.width == 4 ? batch_norm_grad_apply_f32_kernel<4> : batch_norm_grad_apply_f32_kernel<1>,
-         shape_of(t, sizeof(ColumnSums<>)), stream, t, s, args, partials);
+         shape_of(t, sizeof(ColumnSums<>)), stream, t, s, rest, partials);
 }
 
 }  // namespace forger::FORGER_DEVICE

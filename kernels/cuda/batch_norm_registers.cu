@@ -44,14 +44,44 @@ __device__ __forceinline__ void store_rows(const ColumnTiles& t, const ColumnPla
   }
 }
 
+/// A tape on kRows rows of this thread, four at a time: registers are what this kernel has least of.
+template <int kWidth, class Tape>
+__device__ __forceinline__ void apply_tape_to_rows(const Tape& tape, const ColumnTiles& t, const ColumnPlace& place,
+                                                   float (&v)[kRows][kWidth]) {
+  if constexpr (kHasTape<Tape>) {
+    constexpr int kPart = 4;
+    const int64_t depth = t.depth(kThreads);
+#pragma unroll
+    for (int from = 0; from < kRows; from += kPart) {
+      float part[kPart][kWidth];
+      int64_t first[kPart];
+#pragma unroll
+      for (int k = 0; k < kPart; ++k) {
+        const int64_t r = place.row + (from + k) * depth;
+        first[k] = place.inside && r < t.rows ? r * t.columns + place.column : 0;
+#pragma unroll
+        for (int w = 0; w < kWidth; ++w) part[k][w] = v[from + k][w];
+      }
+      apply_tape(tape, part, first);
+#pragma unroll
+      for (int k = 0; k < kPart; ++k) {
+        const bool valid = place.inside && place.row + (from + k) * depth < t.rows;
+#pragma unroll
+        for (int w = 0; w < kWidth; ++w) v[from + k][w] = valid ? part[k][w] : 0.f;
+      }
+    }
+  }
+}
+
 struct TrainingShared {
   ColumnSums<kThreads> sums;
   Coefficients coefficients;
 };
 
-template <int kWidth>
+template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kThreads)
-    batch_norm_registers_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormTraining args) {
+    batch_norm_registers_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormTraining args,
+                                    const __grid_constant__ Tape tape) {
   auto& shared = block_shared<TrainingShared>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   const int64_t depth = t.depth(kThreads);
@@ -92,17 +122,20 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int w = 0; w < kWidth; ++w) v[k][w] = (v[k][w] - centre[w]) * scale[w] + shift[w];
   }
+  apply_tape_to_rows(tape, t, place, v);
   store_rows(t, place, args.y, v);
 }
 
-template <int kWidth>
+template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kThreads)
-    batch_norm_grad_registers_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormGrad args) {
+    batch_norm_grad_registers_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormGrad args,
+                                         const __grid_constant__ Tape tape) {
   auto& shared = block_shared<ColumnSums<kThreads>>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   float x[kRows][kWidth], dy[kRows][kWidth];
-  load_rows(t, place, args.x, x);
   load_rows(t, place, args.dy, dy);
+  apply_tape_to_rows(tape, t, place, dy);
+  load_rows(t, place, args.x, x);
   float mean[kWidth] = {}, inv_std[kWidth] = {}, slope[kWidth] = {};
   if (place.inside) {
     load_columns(args.mean + place.column, mean);
@@ -160,19 +193,23 @@ LaunchShape registers_shape(const ColumnTiles& t, size_t shared_bytes) {
 
 }  // namespace
 
-bool run_in_registers(const BatchNormTraining& args, int multiprocessors, Stream stream) {
+bool run_in_registers(const BatchNormTraining& args, int multiprocessors, Stream stream, const EpilogueArgs& epilogue) {
   const ColumnTiles t = register_tiles(args.M, args.C, multiprocessors);
   if (t.splits == 0) return false;
-  launch(t.width == 4 ? batch_norm_registers_f32_kernel<4> : batch_norm_registers_f32_kernel<1>,
-         registers_shape(t, sizeof(TrainingShared)), stream, t, args);
+  with_tape(epilogue, args.M * args.C, [&]<class Tape>(const Tape& tape) {
+    launch(t.width == 4 ? batch_norm_registers_f32_kernel<4, Tape> : batch_norm_registers_f32_kernel<1, Tape>,
+           registers_shape(t, sizeof(TrainingShared)), stream, t, args, tape);
+  });
   return true;
 }
 
-bool run_in_registers(const BatchNormGrad& args, int multiprocessors, Stream stream) {
+bool run_in_registers(const BatchNormGrad& args, int multiprocessors, Stream stream, const EpilogueArgs& prologue) {
   const ColumnTiles t = register_tiles(args.M, args.C, multiprocessors);
   if (t.splits == 0) return false;
-  launch(t.width == 4 ? batch_norm_grad_registers_f32_kernel<4> : batch_norm_grad_registers_f32_kernel<1>,
-         registers_shape(t, sizeof(ColumnSums<kThreads>)), stream, t, args);
+  with_tape(prologue, args.M * args.C, [&]<class Tape>(const Tape& tape) {
+    launch(t.width == 4 ? batch_norm_grad_registers_f32_kernel<4, Tape> : batch_norm_grad_registers_f32_kernel<1, Tape>,
+           registers_shape(t, sizeof(ColumnSums<kThreads>)), stream, t, args, tape);
+  });
   return true;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/common/conv2d_shape.h"
+#include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/gemm_plan.h"
 
 namespace forger::FORGER_DEVICE {
@@ -17,9 +18,12 @@ bool conv2d_vectors(const Conv2dShape& s);
 bool conv2d_input_grad_vectors(const Conv2dShape& s);
 bool conv2d_filter_grad_vectors(const Conv2dShape& s);
 
-/// y = conv(x, w) + bias; bias: [K] or null.
+/// y = conv(x, w) + bias; bias: [K] or null. With `statistics` (or null) also those of y's columns; scratch memory is then
+/// what the conv2d_statistics_* say, and a plan with splits has groups.
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, const GemmScratch& scratch, Stream stream);
+            float* y, const GemmScratch& scratch, const BatchNormStatistics* statistics, Stream stream);
+size_t conv2d_statistics_workspace_bytes(const Conv2dShape& s, const GemmPlan& plan);
+size_t conv2d_statistics_counters(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan);
 /// dx = gradient of conv with respect to x, plus bias: [C] or null. With it, a transposed convolution.
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
                        const float* bias, float* dx, const GemmScratch& scratch, Stream stream);

@@ -3,6 +3,7 @@
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/conv2d_operands.h"
 #include "kernels/cuda/gemm_launch.h"
+#include "kernels/cuda/gemm_statistics.h"
 #include "kernels/cuda/matrix_operands.h"
 
 namespace forger::FORGER_DEVICE {
@@ -29,7 +30,22 @@ struct Conv2dProblem {
   Matrix filters;
   const float* bias;
   float *c, *partials;
+  GemmStatistics statistics;
 };
+
+/// Where the statistics' scratch memory begins: after that of the splits.
+size_t statistics_offset(const GemmPlan& plan, const GemmSize& size) {
+  return static_cast<size_t>(ceil_div(static_cast<int64_t>(workspace_bytes(plan, size)), 16)) * 16;
+}
+
+/// How many tiles of rows are merged first: with more than a few, about the root of their number.
+int tiles_of_group(int64_t tiles) {
+  constexpr int64_t kFew = 16;
+  if (tiles <= kFew) return static_cast<int>(tiles);
+  int root = 1;
+  while (int64_t{root} * root < tiles) ++root;
+  return root;
+}
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
@@ -47,9 +63,30 @@ bool conv2d_vectors(const Conv2dShape& s) {
   return s.C % 4 == 0;
 }
 
-void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, const GemmScratch& scratch, Stream stream) {
+size_t conv2d_statistics_workspace_bytes(const Conv2dShape& s, const GemmPlan& plan) {
   const GemmSize size = conv2d_size(s);
+  return statistics_offset(plan, size) + sizeof(float) * static_cast<size_t>(ceil_div(size.m, kGroupRows) * 2 * size.n);
+}
+
+size_t conv2d_statistics_counters(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan) {
+  const GemmSize size = conv2d_size(s);
+  const TileSize tile = tile_size(arithmetic, plan.tile);
+  const int64_t tiles = ceil_div(size.m, tile.m), groups = ceil_div(tiles, tiles_of_group(tiles));
+  return counters_of(plan, size, arithmetic) + static_cast<size_t>(ceil_div(size.n, tile.n) * (groups + 1));
+}
+
+void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
+            float* y, const GemmScratch& scratch, const BatchNormStatistics* statistics, Stream stream) {
+  const GemmSize size = conv2d_size(s);
+  GemmStatistics columns;
+  if (statistics) {
+    const int64_t tiles = ceil_div(size.m, tile_size(arithmetic, plan.tile).m);
+    columns = {.partials = scratch.partials + statistics_offset(plan, size) / sizeof(float),
+               .counters = scratch.counters + counters_of(plan, size, arithmetic),
+               .tiles = static_cast<int>(tiles),
+               .group = tiles_of_group(tiles),
+               .results = *statistics};
+  }
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     const Conv2dProblem<kVec> problem{
@@ -72,6 +109,7 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
         .bias = bias,
         .c = y,
         .partials = scratch.partials,
+        .statistics = columns,
     };
     launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan, scratch.counters,
                         stream);

@@ -107,8 +107,9 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
 }
 
 /// The fastest of all plans by gemm_cycles; the first of equals. Operands that cannot be copied as vectors get the
-/// small tile.
-constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors) {
+/// small tile. `one_launch`: only plans that need no second one.
+constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors,
+                             bool one_launch = false) {
   const int64_t k_tiles = (size.k + kTileK - 1) / kTileK;
   GemmPlan best{.tile = TileKind::small, .vectors = vectors, .splits = 1};
   double best_cycles = gemm_cycles(size, arithmetic, best, multiprocessors);
@@ -120,6 +121,7 @@ constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool v
       while (root * root < splits) ++root;
       for (const int group : {0, splits, root}) {
         if (splits == 1 && group > 0) break;
+        if (splits > 1 && group == 0 && one_launch) continue;
         const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group};
         const double cycles = gemm_cycles(size, arithmetic, plan, multiprocessors);
         if (cycles < best_cycles) {

@@ -90,20 +90,19 @@ __device__ __forceinline__ void merge_tiles(const Problem& problem, int m0, int 
   if (!last_block(counters + group, static_cast<unsigned>(members))) return;
   if (groups == 1) return merge_groups<Engine, kWidth>(s.partials, m, n, n0, 0, 1, row_groups, write);
   const int first_row_group = first * kGroupsOfTile, stride = s.group * kGroupsOfTile;
-  merge_groups<Engine, kWidth>(
-      s.partials, m, n, n0, first_row_group, 1, min(stride, row_groups - first_row_group),
-      [&](const ColumnPlace& place, const double(&mean)[kWidth], const double(&squares)[kWidth]) {
-        if (!place.inside || place.row > 0) return;
-        float rounded_mean[kWidth], rounded_squares[kWidth];
+  merge_groups<Engine, kWidth>(s.partials, m, n, n0, first_row_group, 1, min(stride, row_groups - first_row_group),
+                               [&](const ColumnPlace& place, const double(&mean)[kWidth], const double(&squares)[kWidth]) {
+                                 if (!place.inside || place.row > 0) return;
+                                 float rounded_mean[kWidth], rounded_squares[kWidth];
 #pragma unroll
-        for (int w = 0; w < kWidth; ++w) {
-          rounded_mean[w] = static_cast<float>(mean[w]);
-          rounded_squares[w] = static_cast<float>(squares[w]);
-        }
-        float* const to = s.partials + int64_t{first_row_group} * 2 * n + place.column;
-        store_columns(to, rounded_mean);
-        store_columns(to + n, rounded_squares);
-      });
+                                 for (int w = 0; w < kWidth; ++w) {
+                                   rounded_mean[w] = static_cast<float>(mean[w]);
+                                   rounded_squares[w] = static_cast<float>(squares[w]);
+                                 }
+                                 float* const to = s.partials + int64_t{first_row_group} * 2 * n + place.column;
+                                 store_columns(to, rounded_mean);
+                                 store_columns(to + n, rounded_squares);
+                               });
   if (!last_block(counters + groups, static_cast<unsigned>(groups))) return;
   merge_groups<Engine, kWidth>(s.partials, m, n, n0, 0, stride, groups, write);
 }

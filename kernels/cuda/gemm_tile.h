@@ -8,6 +8,7 @@
 //   enter(phase)              makes it one of several problems that share a launch; then m, n, k are its sizes
 //   row_offset(row)           of row `row` in C, in elements
 //   c, bias, partials         where results go; outputs = size of C
+//   statistics                only where columns of C get them (gemm_statistics.h)
 //
 // Tiles of an operand in shared memory, without padding, swizzled so that no access below has bank conflicts:
 //   k-major:  [rows][16]   rows of four 16-byte chunks; chunk c of row e lies at c ^ (e / 2 % 4)
@@ -18,6 +19,7 @@
 // order of the sum over k is the same for A and B.
 #pragma once
 
+#include "kernels/cuda/column_tiles.h"
 #include "kernels/cuda/gemm_plan.h"
 #include "kernels/cuda/last_block.h"
 
@@ -44,6 +46,7 @@ struct GemmShared {
   union {
     Stage stages[kStages];
     float c[T::kM * kRow];
+    ColumnSums<static_cast<unsigned>(T::kThreads)> sums;
   };
   int row_offset[T::kM];
 };
@@ -112,20 +115,22 @@ struct Pieces {
 template <class Engine, int kVec>
 inline constexpr int kMinBlocks = kVec == 1 ? 2 : Engine::kBlocksPerSm;
 
+/// gemm_statistics.h.
+template <class Engine, class Problem>
+__device__ __forceinline__ void tile_statistics(const Problem& problem, int m0, int n0);
+
 struct GemmGrid {
   int tiles_n = 1, splits = 1;
   int group = 0;  // as in GemmPlan
   uint32_t* counters = nullptr;
 };
 
-/// Writes the block's tile of C from shared memory, with bias, or as partial sums of its split.
+/// Writes the block's tile of C from shared memory to `to`, with bias unless that is null.
 template <class Engine, class Problem>
-__device__ __forceinline__ void store_tile(const Problem& problem, const GemmGrid& grid, int n0, int split) {
+__device__ __forceinline__ void store_tile(const Problem& problem, int n0, float* to, const float* bias) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
   constexpr int kChunks = T::kN / 4;
-  float* const to = grid.splits == 1 ? problem.c : problem.partials + split * static_cast<int64_t>(problem.outputs);
-  const float* const bias = grid.splits == 1 ? problem.bias : nullptr;
   const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;
   const int width = min(4, problem.n - n);
@@ -151,29 +156,24 @@ __device__ __forceinline__ void store_tile(const Problem& problem, const GemmGri
   }
 }
 
-/// Adds up this tile of `count` splits from `first` on, `stride` apart, in this order, to what bias gives (null: zero), and
-/// writes it to `to`, which is C or the place of split `first`. Sixteen 16-byte loads of each thread are in flight.
+/// Adds up this tile of `count` splits from `first` on, `stride` apart, in this order, into shared memory, where each thread
+/// finds in store_tile what it has added here. Sixteen 16-byte loads of each thread are in flight.
 template <class Engine, class Problem>
-__device__ __forceinline__ void sum_splits(const Problem& problem, int n0, int first, int stride, int count, const float* bias,
-                                           float* to) {
+__device__ __forceinline__ void add_partials(const Problem& problem, int n0, int first, int stride, int count) {
   using T = typename Engine::TileType;
-  const auto& shared = block_shared<GemmShared<T>>();
+  auto& shared = block_shared<GemmShared<T>>();
   constexpr int kChunks = T::kN / 4, kStep = T::kThreads / kChunks, kRows = 4, kSplits = 4;
   static_assert(T::kM % (kRows * kStep) == 0);
-  const int n = n0 + static_cast<int>(threadIdx.x) % kChunks * 4;
+  const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;
   const int width = min(4, problem.n - n);
   const bool vectors = problem.n % 4 == 0;
-  float4 add = make_float4(0.f, 0.f, 0.f, 0.f);
-  if (bias) {
-    add = make_float4(bias[n], width > 1 ? bias[n + 1] : 0.f, width > 2 ? bias[n + 2] : 0.f, width > 3 ? bias[n + 3] : 0.f);
-  }
   const float* const from = problem.partials + first * static_cast<int64_t>(problem.outputs) + n;
   const int64_t step = stride * static_cast<int64_t>(problem.outputs);
   for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += kRows * kStep) {
     float4 sums[kRows];
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) sums[r] = add;
+    for (int r = 0; r < kRows; ++r) sums[r] = make_float4(0.f, 0.f, 0.f, 0.f);
     for (int s = 0; s < count; s += kSplits) {
       float4 v[kRows][kSplits];
 #pragma unroll
@@ -204,34 +204,26 @@ __device__ __forceinline__ void sum_splits(const Problem& problem, int n0, int f
     }
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      const int offset = shared.row_offset[row + r * kStep];
-      if (offset < 0) continue;
-      float* const out = to + offset + n;
-      if (vectors) {
-        *reinterpret_cast<float4*>(out) = sums[r];
-      } else {
-        out[0] = sums[r].x;
-        if (width > 1) out[1] = sums[r].y;
-        if (width > 2) out[2] = sums[r].z;
-        if (width > 3) out[3] = sums[r].w;
-      }
+      *reinterpret_cast<float4*>(&shared.c[(row + r * kStep) * GemmShared<T>::kRow + column]) = sums[r];
     }
   }
 }
 
 /// The last split of a tile to be done adds up all; with many splits the last one of each group its group, and the last of
-/// those the groups.
+/// those the groups. True in the block that then has the sum in shared memory.
 template <class Engine, class Problem>
-__device__ __forceinline__ void finish_tile(const Problem& problem, const GemmGrid& grid, int n0, int split) {
+__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, int n0, int split) {
   const int groups = (grid.splits + grid.group - 1) / grid.group, group = split / grid.group;
   const unsigned tile = blockIdx.z / static_cast<unsigned>(grid.splits) * gridDim.x + blockIdx.x;
   uint32_t* const counters = grid.counters + tile * static_cast<unsigned>(counters_per_tile(grid.splits, grid.group));
   const int first = group * grid.group, members = min(grid.group, grid.splits - first);
-  if (!last_block(counters + group, static_cast<unsigned>(members))) return;
-  if (groups == 1) return sum_splits<Engine>(problem, n0, 0, 1, members, problem.bias, problem.c);
-  sum_splits<Engine>(problem, n0, first, 1, members, nullptr, problem.partials + first * static_cast<int64_t>(problem.outputs));
-  if (!last_block(counters + groups, static_cast<unsigned>(groups))) return;
-  sum_splits<Engine>(problem, n0, 0, grid.group, groups, problem.bias, problem.c);
+  if (!last_block(counters + group, static_cast<unsigned>(members))) return false;
+  add_partials<Engine>(problem, n0, first, 1, members);
+  if (groups == 1) return true;
+  store_tile<Engine>(problem, n0, problem.partials + first * static_cast<int64_t>(problem.outputs), nullptr);
+  if (!last_block(counters + groups, static_cast<unsigned>(groups))) return false;
+  add_partials<Engine>(problem, n0, 0, grid.group, groups);
+  return true;
 }
 
 /// blockIdx.x: tiles of C, columns first (neighbours share A in L2); blockIdx.z: phases x splits of the reduction.
@@ -277,8 +269,12 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   engine.template store<Problem::kMajorA, Problem::kMajorB>(
       [&](int row, int column, float value) { shared.c[row * GemmShared<T>::kRow + column] = value; });
   __syncthreads();
-  store_tile<Engine>(problem, grid, n0, split);
-  if (grid.counters) finish_tile<Engine>(problem, grid, n0, split);
+  if (grid.splits > 1) {
+    store_tile<Engine>(problem, n0, problem.partials + split * static_cast<int64_t>(problem.outputs), nullptr);
+    if (!grid.counters || !sum_splits<Engine>(problem, grid, n0, split)) return;
+  }
+  store_tile<Engine>(problem, n0, problem.c, problem.bias);
+  if constexpr (requires { problem.statistics; }) tile_statistics<Engine>(problem, m0, n0);
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -6,30 +6,62 @@
 
 namespace forger::reference {
 
-/// Two passes: mean, then squared deviations. Running values: momentum * old + (1 - momentum) * batch, where the batch
-/// variance is unbiased (times M / (M - 1); biased if M is 1). y may be x; running outputs may be running inputs.
+/// Where the statistics of a batch go, [C] each: its mean and 1 / sqrt(variance + epsilon), and the running values after it.
 template <class T>
-void batch_norm_training(int64_t M, int64_t C, const T* x, const T* gamma, const T* beta, const T* running_mean,
-                         const T* running_var, double epsilon, double momentum, T* y, T* mean, T* inv_std, T* new_running_mean,
-                         T* new_running_var) {
+struct BatchNormStatistics {
+  double epsilon, momentum;
+  const T *running_mean, *running_var;
+  T *mean, *inv_std, *new_running_mean, *new_running_var;
+};
+
+/// A column's mean and 1 / sqrt(variance + epsilon), before they are rounded.
+struct ColumnMoments {
+  double mean, inv_std;
+};
+
+/// Two passes over column c of x [M, C]: mean, then squared deviations. Running values: momentum * old + (1 - momentum) *
+/// batch, where the batch variance is unbiased (times M / (M - 1); biased if M is 1). They may take the old ones' place.
+template <class T>
+ColumnMoments batch_norm_column(int64_t M, int64_t C, const T* x, int64_t c, const BatchNormStatistics<T>& to) {
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < M; ++i) sum += static_cast<double>(x[i * C + c]);
+  const double mu = sum / static_cast<double>(M);
+  for (int64_t i = 0; i < M; ++i) {
+    const double d = static_cast<double>(x[i * C + c]) - mu;
+    squares += d * d;
+  }
+  const double var = squares / static_cast<double>(M);
+  const double unbiased = M > 1 ? squares / static_cast<double>(M - 1) : var;
+  const double inv = 1.0 / std::sqrt(var + to.epsilon);
+  to.mean[c] = static_cast<T>(mu);
+  to.inv_std[c] = static_cast<T>(inv);
+  to.new_running_mean[c] = static_cast<T>(to.momentum * static_cast<double>(to.running_mean[c]) + (1 - to.momentum) * mu);
+  to.new_running_var[c] = static_cast<T>(to.momentum * static_cast<double>(to.running_var[c]) + (1 - to.momentum) * unbiased);
+  return {mu, inv};
+}
+
+template <class T>
+void batch_norm_statistics(int64_t M, int64_t C, const T* x, const BatchNormStatistics<T>& to) {
+  for (int64_t c = 0; c < C; ++c) batch_norm_column(M, C, x, c, to);
+}
+
+/// y may be x.
+template <class T>
+void batch_norm_training(int64_t M, int64_t C, const T* x, const T* gamma, const T* beta, const BatchNormStatistics<T>& to,
+                         T* y) {
   for (int64_t c = 0; c < C; ++c) {
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < M; ++i) sum += static_cast<double>(x[i * C + c]);
-    const double mu = sum / static_cast<double>(M);
-    for (int64_t i = 0; i < M; ++i) {
-      const double d = static_cast<double>(x[i * C + c]) - mu;
-      squares += d * d;
-    }
-    const double var = squares / static_cast<double>(M);
-    const double unbiased = M > 1 ? squares / static_cast<double>(M - 1) : var;
-    const double inv = 1.0 / std::sqrt(var + epsilon);
+    const auto [mu, inv] = batch_norm_column(M, C, x, c, to);
     for (int64_t i = 0; i < M; ++i) {
       y[i * C + c] = static_cast<T>((static_cast<double>(x[i * C + c]) - mu) * inv) * gamma[c] + beta[c];
     }
-    mean[c] = static_cast<T>(mu);
-    inv_std[c] = static_cast<T>(inv);
-    new_running_mean[c] = static_cast<T>(momentum * static_cast<double>(running_mean[c]) + (1 - momentum) * mu);
-    new_running_var[c] = static_cast<T>(momentum * static_cast<double>(running_var[c]) + (1 - momentum) * unbiased);
+  }
+}
+
+/// y = (x - mean) * inv_std * gamma + beta. y may be x.
+template <class T>
+void batch_norm_apply(int64_t M, int64_t C, const T* x, const T* mean, const T* inv_std, const T* gamma, const T* beta, T* y) {
+  for (int64_t i = 0; i < M; ++i) {
+    for (int64_t c = 0; c < C; ++c) y[i * C + c] = (x[i * C + c] - mean[c]) * inv_std[c] * gamma[c] + beta[c];
   }
 }
 

@@ -73,27 +73,46 @@ void normalize(const float* x, float* y, const WideRows& wide, const std::vector
 
 }  // namespace
 
-void batch_norm_training(const BatchNormTraining& p, Isa isa) {
-  check_size(p.M, p.C);
-  const Leaf& kernels = leaf(isa);
-  const WideRows wide = widen(p.M, p.C);
-  const std::vector<Moments> channels = channel_moments(p.x, wide, kernels);
+namespace {
 
-  std::vector<float> mean(p.C), scale(p.C);
+/// Writes the statistics and returns what y's deviations from the mean are scaled by.
+std::vector<float> write_statistics(const BatchNormTraining& p, const std::vector<Moments>& channels) {
+  std::vector<float> scale(p.C);
   const double count = static_cast<double>(p.M), momentum = p.momentum;
   for (int64_t c = 0; c < p.C; ++c) {
     const double m2 = channels[c].m2 < 0 ? 0 : channels[c].m2;  // not max: NaN stays
     const double var = m2 / count;
     const double unbiased = p.M > 1 ? m2 / (count - 1) : var;
     const double inv_std = 1 / std::sqrt(var + p.eps);
-    mean[c] = static_cast<float>(channels[c].mean);
-    scale[c] = static_cast<float>(p.gamma[c] * inv_std);
-    p.mean[c] = mean[c];
+    if (p.gamma) scale[c] = static_cast<float>(p.gamma[c] * inv_std);
+    p.mean[c] = static_cast<float>(channels[c].mean);
     p.inv_std[c] = static_cast<float>(inv_std);
     p.new_running_mean[c] = static_cast<float>(momentum * p.running_mean[c] + (1 - momentum) * channels[c].mean);
     p.new_running_var[c] = static_cast<float>(momentum * p.running_var[c] + (1 - momentum) * unbiased);
   }
-  normalize(p.x, p.y, wide, mean, scale, {p.beta, p.beta + p.C}, kernels);
+  return scale;
+}
+
+}  // namespace
+
+void batch_norm_training(const BatchNormTraining& p, Isa isa) {
+  check_size(p.M, p.C);
+  const Leaf& kernels = leaf(isa);
+  const WideRows wide = widen(p.M, p.C);
+  const std::vector<float> scale = write_statistics(p, channel_moments(p.x, wide, kernels));
+  normalize(p.x, p.y, wide, {p.mean, p.mean + p.C}, scale, {p.beta, p.beta + p.C}, kernels);
+}
+
+void batch_norm_statistics(const BatchNormTraining& p, Isa isa) {
+  check_size(p.M, p.C);
+  write_statistics(p, channel_moments(p.x, widen(p.M, p.C), leaf(isa)));
+}
+
+void batch_norm_apply(const BatchNormApply& p, Isa isa) {
+  check_size(p.M, p.C);
+  std::vector<float> scale(p.C);
+  for (int64_t c = 0; c < p.C; ++c) scale[c] = p.gamma[c] * p.inv_std[c];
+  normalize(p.x, p.y, widen(p.M, p.C), {p.mean, p.mean + p.C}, scale, {p.beta, p.beta + p.C}, leaf(isa));
 }
 
 void batch_norm_inference(const BatchNormInference& p, Isa isa) {

@@ -29,6 +29,18 @@ struct BatchNormTraining {
 /// Throws ShapeError unless M and C are at least 1.
 void batch_norm_training(const BatchNormTraining& p, Isa isa = best_isa());
 
+/// The statistics alone; p.gamma, p.beta and p.y may be null.
+void batch_norm_statistics(const BatchNormTraining& p, Isa isa = best_isa());
+
+/// y = gamma * (x - mean) * inv_std + beta. y may be x.
+struct BatchNormApply {
+  int64_t M = 0, C = 0;
+  const float* x = nullptr;                                                            // [M, C]
+  const float *mean = nullptr, *inv_std = nullptr, *gamma = nullptr, *beta = nullptr;  // [C]
+  float* y = nullptr;                                                                  // [M, C]
+};
+void batch_norm_apply(const BatchNormApply& p, Isa isa = best_isa());
+
 /// y = gamma * (x - mean) / sqrt(var + eps) + beta, with the running statistics. y may be x.
 struct BatchNormInference {
   int64_t M = 0, C = 0;

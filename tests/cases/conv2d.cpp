@@ -1,3 +1,4 @@
+#include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
 #include "tests/cases/case.h"
 
@@ -41,6 +42,18 @@ const ConvSize kSizes[] = {
     {"128 to 130 channels", 2, 9, 9, 128, 132, 3, 3, 1, Padding::same, false, false},
 };
 
+// With a batch norm's statistics: partial tiles, split reductions, columns that are no multiple of four, so many tiles of rows
+// that they are merged in two levels, one row, and kernels that leave the statistics to another.
+const ConvSize kWithStatistics[] = {
+    {"k4 s2 with statistics", 3, 14, 14, 16, 64, 4, 4, 2},
+    {"k4 s1 on 4x4 with bias and statistics", 3, 4, 4, 128, 36, 4, 4, 1, Padding::same, true},
+    {"valid s2 with statistics", 2, 11, 12, 16, 17, 3, 3, 2, Padding::valid},
+    {"k1 on many rows with bias and statistics", 2, 30, 31, 8, 68, 1, 1, 1, Padding::same, true},
+    {"k3 s2 from one channel with bias and statistics", 2, 14, 14, 1, 32, 3, 3, 2, Padding::same, true},
+    {"k3 to one channel with statistics", 2, 6, 6, 20, 1, 3, 3, 1},
+    {"k3 to 132 channels with bias and statistics", 2, 9, 9, 20, 132, 3, 3, 1, Padding::same, true},
+};
+
 /// Filter widths, strides and channels for which kernels of few channels have variants of their own.
 std::vector<ConvSize> few_channel_sizes() {
   std::vector<ConvSize> sizes;
@@ -74,6 +87,17 @@ void with_bias(Value y, Value bias) {
   const Node& node = y.graph().producer(y.id());
   const Value inputs[] = {y.graph().value(node.inputs[0]), y.graph().value(node.inputs[1]), bias};
   y.graph().add(*node.op, inputs, node.attributes);
+}
+
+/// The node that fuse_batch_norm_statistics makes; `more`: a bias or not, running mean and variance.
+void with_statistics(Value x, Value w, const Conv2dShape& s, std::span<const Value> more) {
+  Attributes attributes = x.graph().producer(conv2d(x, w, s).id()).attributes;
+  attributes.set("statistics", int64_t{1});
+  attributes.set("epsilon", 1e-3);
+  attributes.set("momentum", 0.8);
+  std::vector<Value> inputs = {x, w};
+  inputs.insert(inputs.end(), more.begin(), more.end());
+  x.graph().add(find_op("conv2d"), inputs, std::move(attributes));
 }
 
 }  // namespace
@@ -113,6 +137,18 @@ void add_conv2d_cases(std::vector<Case>& cases) {
     add("conv2d", x, w, conv2d);
     add("conv2d_input_grad", y, w, conv2d_input_grad);
     add("conv2d_filter_grad", x, y, conv2d_filter_grad);
+  }
+  for (const ConvSize& z : kWithStatistics) {
+    const Conv2dShape s = shape_of(z);
+    const CaseInput variance{{s.K}, CaseInput::Kind::real, 0.5, 2};
+    std::vector<CaseInput> inputs = {{{s.N, s.H, s.W, s.C}}, {{s.K, s.R, s.S, s.C}}, {{s.K}}, variance};
+    if (z.bias) inputs.insert(inputs.begin() + 2, CaseInput{{s.K}, CaseInput::Kind::real, 2, 5});  // a large mean
+    cases.push_back({.op = "conv2d",
+                     .name = z.name,
+                     .inputs = std::move(inputs),
+                     .build = [s](std::span<const Value> v) { with_statistics(v[0], v[1], s, v.subspan(2)); },
+                     .check_gradients = false,
+                     .atol = 3e-6});
   }
 }
 
