@@ -15,9 +15,10 @@ std::vector<Pass> default_passes(bool fuse_statistics) {
                               {"fuse_pad", fuse_pad},
                               {"fuse_bias", fuse_bias},
                               {"fuse_elementwise", fuse_elementwise},
-                              {"fuse_batch_norm", fuse_batch_norm}};
+                              {"fuse_batch_norm", fuse_batch_norm},
+                              {"dce", dce}};
   if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
-  passes.insert(passes.end(), {{"dce", dce}, {"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
+  passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
   return passes;
 }
 
