@@ -4,6 +4,7 @@
 //   conv2d_filter_grad(x, y)  = w     dx of it: input_grad(y, dw)    dy: conv2d(x, dw)
 // All three are linear in each argument and adjoint to one another, so every derivative of any order is one of them.
 #include "engine/ops/common.h"
+#include "engine/ops/epilogue.h"
 
 namespace forger {
 namespace {
@@ -27,12 +28,14 @@ Shape shape_of(const Conv2dShape& s, Role role) {
   return {};
 }
 
-/// Bias (an optional third input, written by the fuse_bias pass) runs along the last axis of the result.
+/// Bias (an optional third input, written by the fuse_bias pass) runs along the last axis of the result. An epilogue
+/// (fuse_epilogue) has inputs after it.
 template <Role a, Role b, Role result>
 std::vector<TensorType> infer(const InferContext& c) {
   const Conv2dShape s = conv2d_shape(c.attributes);
-  c.require(c.inputs.size() == 2 || (c.inputs.size() == 3 && result != Role::filter), "{} takes 2 inputs, got {}", c.op,
-            c.inputs.size());
+  const size_t own = c.inputs.size() - std::min(c.inputs.size(), epilogue_inputs(c.attributes));  // inputs before the epilogue's
+  c.require(own == 2 || (own == 3 && result != Role::filter), "{} takes 2 inputs, got {}", c.op, own);
+  c.require(result != Role::filter || !epilogue_of(c.attributes), "{} has no epilogue", c.op);
   c.require(s.stride_h > 0 && s.stride_w > 0 && s.pad_top >= 0 && s.pad_left >= 0 && s.pad_top < s.R && s.pad_left < s.S,
             "strides must be positive and padding smaller than the filter");
   c.require((s.P - 1) * s.stride_h - s.pad_top < s.H && (s.Q - 1) * s.stride_w - s.pad_left < s.W,
@@ -40,10 +43,11 @@ std::vector<TensorType> infer(const InferContext& c) {
   const TensorType first{c.real, shape_of(s, a)}, second{c.real, shape_of(s, b)}, out{c.real, shape_of(s, result)};
   c.require(c.inputs[0] == first, "input 0 of {} is {}, expected {}", c.op, to_string(c.inputs[0]), to_string(first));
   c.require(c.inputs[1] == second, "input 1 of {} is {}, expected {}", c.op, to_string(c.inputs[1]), to_string(second));
-  if (c.inputs.size() == 3) {
+  if (own == 3) {
     c.require(c.inputs[2] == TensorType{c.real, {out.shape.back()}}, "bias is {}, expected [{}]", to_string(c.inputs[2]),
               out.shape.back());
   }
+  require_epilogue(c, out);
   return {out};
 }
 
@@ -65,8 +69,8 @@ std::vector<Value> grad_filter_grad(const GradContext& c) {
   return {c.needed[0] ? conv2d_input_grad(y, dw, s) : Value{}, c.needed[1] ? conv2d(x, dw, s) : Value{}};
 }
 
-int64_t flops(const Graph&, const Node& node) {
-  return conv2d_shape(node.attributes).flops();
+int64_t flops(const Graph& graph, const Node& node) {
+  return conv2d_shape(node.attributes).flops() + epilogue_flops(graph, node);
 }
 
 const OpSpec kSpecs[] = {

@@ -93,9 +93,7 @@ std::vector<TensorType> infer_fused(const InferContext& c) {
   if (draws_random(tape)) require_seed_step(c, tape.num_inputs);
   for (size_t i = 0; i < tape.num_inputs; ++i) {
     c.require_real(i);
-    const Shape& s = c.inputs[i].shape;
-    c.require(c.inputs[i].size() == 1 || (s.size() <= shape.size() && std::equal(s.rbegin(), s.rend(), shape.rbegin())),
-              "input {} is {}, expected a suffix of {}", i, to_string(s), to_string(shape));
+    require_suffix(c, i, shape);
   }
   return {{c.real, shape}};
 }
@@ -128,6 +126,12 @@ const std::array<OpSpec, kNumScalarOps + 1>& specs() {
 }
 
 }  // namespace
+
+void require_suffix(const InferContext& c, size_t i, const Shape& shape) {
+  const Shape& s = c.inputs[i].shape;
+  c.require(c.inputs[i].size() == 1 || (s.size() <= shape.size() && std::equal(s.rbegin(), s.rend(), shape.rbegin())),
+            "input {} is {}, expected a suffix of {}", i, to_string(s), to_string(shape));
+}
 
 std::span<const OpSpec> elementwise_specs() {
   return specs();

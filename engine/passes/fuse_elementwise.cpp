@@ -149,7 +149,10 @@ std::span<const Pass> default_passes() {
                                     {"cse", cse},
                                     {"dce", dce},
                                     {"fuse_bias", fuse_bias},
+                                    {"expand_batch_norm", expand_batch_norm},
+                                    {"reuse_dropout_output", reuse_dropout_output},
                                     {"fuse_elementwise", fuse_elementwise},
+                                    {"fuse_epilogue", fuse_epilogue},
                                     {"dce", dce}};
   return passes;
 }

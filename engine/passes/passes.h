@@ -12,7 +12,8 @@ Graph dce(const Graph& graph);
 /// their stream, so independent draws stay apart.
 Graph cse(const Graph& graph);
 
-/// Removes multiplications by one, which the seed of backpropagation leaves behind, and folds broadcasts of constants.
+/// Removes multiplications by one, which the seed of backpropagation leaves behind, and additions of zero, folds broadcasts
+/// of constants, and writes zero for the gradient of a bias in front of a batch norm (docs/numerics.md).
 Graph simplify(const Graph& graph);
 
 /// bias_add on a convolution or matmul that nothing else reads becomes the bias operand of that op.
@@ -21,6 +22,16 @@ Graph fuse_bias(const Graph& graph);
 /// Chains and trees of elementwise ops become one fused_elementwise node; broadcasts along leading axes become reads
 /// of a smaller operand.
 Graph fuse_elementwise(const Graph& graph);
+
+/// batch_norm_inference behind a convolution or matmul becomes scalar ops, which fuse into an epilogue.
+Graph expand_batch_norm(const Graph& graph);
+
+/// The slope of an activation in front of a dropout is read off the dropout's result, in products with the same mask: the
+/// activation's own result is then needed by the dropout alone.
+Graph reuse_dropout_output(const Graph& graph);
+
+/// Elementwise work on the result of a convolution or matmul that nothing else reads becomes that node's epilogue.
+Graph fuse_epilogue(const Graph& graph);
 
 struct Pass {
   const char* name;

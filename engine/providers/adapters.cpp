@@ -1,5 +1,6 @@
 #include "engine/providers/adapters.h"
 
+#include "engine/ops/epilogue.h"
 #include "engine/ops/op_spec.h"
 
 namespace forger {
@@ -12,6 +13,18 @@ std::optional<std::string> needs_f32(const NodeView& v) {
 MatmulSize matmul_size(const NodeView& v) {
   const bool ta = v.attributes().integer("transpose_a") != 0, tb = v.attributes().integer("transpose_b") != 0;
   return {v.output(0).shape[0], v.output(0).shape[1], v.input(0).shape[ta ? 0 : 1], ta, tb};
+}
+
+bool has_bias(const NodeView& v) {
+  return v.num_inputs() - epilogue_inputs(v.attributes()) == 3;
+}
+
+std::optional<EpilogueView> epilogue_view(const NodeView& v) {
+  const ElementwiseTape* tape = epilogue_of(v.attributes());
+  if (!tape) return std::nullopt;
+  EpilogueView view{*tape, v.num_inputs() - epilogue_inputs(v.attributes()), {}};
+  for (size_t i = 0; i + 1 < tape->num_inputs; ++i) view.periods.push_back(v.input(view.first + i).size());
+  return view;
 }
 
 Rows rows_of(const TensorType& type) {

@@ -17,6 +17,37 @@ struct MatmulSize {
 };
 MatmulSize matmul_size(const NodeView& node);
 
+/// Whether a convolution or matrix product has a bias: a third input that is not its epilogue's.
+bool has_bias(const NodeView& node);
+
+/// A node's epilogue (engine/ops/epilogue.h): the operands of its tape, from the second on, are inputs first, first + 1 ...
+struct EpilogueView {
+  ElementwiseTape tape;
+  size_t first;
+  std::vector<int64_t> periods;  // of the operands
+
+  /// The tape's inputs, of which `result` is the first.
+  template <class T>
+  std::vector<ElementwiseInput<T>> inputs(const KernelArgs& args, const T* result, int64_t n) const {
+    std::vector<ElementwiseInput<T>> all{{result, n}};
+    for (size_t i = 0; i < periods.size(); ++i) all.push_back({args.in<T>(first + i), periods[i]});
+    return all;
+  }
+};
+std::optional<EpilogueView> epilogue_view(const NodeView& node);
+
+/// For kernels that know of no epilogues: runs the kernel, and then apply(tape, its inputs, out, n, args) over the result.
+template <class T, class Apply>
+PreparedKernel then_epilogue(const NodeView& node, PreparedKernel kernel, Apply apply) {
+  const auto epilogue = epilogue_view(node);
+  if (!epilogue) return kernel;
+  return {[=, run = std::move(kernel.run), n = node.output(0).size()](const KernelArgs& args) {
+            run(args);
+            apply(epilogue->tape, epilogue->inputs<T>(args, args.out<T>(0), n), args.out<T>(0), n, args);
+          },
+          kernel.workspace_bytes};
+}
+
 /// A tensor as [rows, channels]: all axes but the last, and the last.
 struct Rows {
   int64_t rows, channels;

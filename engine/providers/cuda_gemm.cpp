@@ -1,4 +1,5 @@
 // Convolutions and matrix products of the CUDA provider.
+#include "engine/ops/epilogue.h"
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
@@ -41,21 +42,44 @@ std::optional<std::string> wide_declines(const NodeView& v) {
   return std::nullopt;
 }
 
+/// Calls launch(EpilogueArgs) with the node's epilogue, if it has one.
+class Epilogues {
+ public:
+  explicit Epilogues(const NodeView& v) : view_(epilogue_view(v)) {}
+
+  template <class Launch>
+  void pass(const KernelArgs& a, const Launch& launch) const {
+    if (!view_) return launch(EpilogueArgs{});
+    ElementwiseInput<float> operands[kEpilogueOperands];
+    for (size_t i = 0; i < view_->periods.size(); ++i) operands[i] = {a.in<float>(view_->first + i), view_->periods[i]};
+    launch(EpilogueArgs{&view_->tape, {operands, view_->periods.size()}, tape_source(view_->tape, a)});
+  }
+
+ private:
+  std::optional<EpilogueView> view_;
+};
+
+const float* bias_of(const KernelArgs& a, bool bias) {
+  return bias ? a.in<float>(2) : nullptr;
+}
+
 GemmPlan plan_for(const NodeView& v, const GemmSize& size, Arithmetic arithmetic, bool vectors) {
   return plan_gemm(size, arithmetic, vectors, v.target().multiprocessors);
 }
 
 /// What the convolutions with an optional bias have in common.
 using ConvLauncher = void (*)(const Conv2dShape&, Arithmetic, const GemmPlan&, const float*, const float*, const float*, float*,
-                              float*, Stream);
+                              float*, Stream, const EpilogueArgs&);
 
 template <Arithmetic kArithmetic>
 PreparedKernel prepare_convolution(const NodeView& v, const Conv2dShape& s, const GemmSize& size, bool vectors,
                                    ConvLauncher launcher) {
   const GemmPlan plan = plan_for(v, size, kArithmetic, vectors);
-  return {[=, bias = v.num_inputs() == 3](const KernelArgs& a) {
-            launcher(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
-                     static_cast<float*>(a.workspace), a.stream);
+  return {[=, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+            epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+              launcher(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0),
+                       static_cast<float*>(a.workspace), a.stream, epilogue);
+            });
           },
           workspace_bytes(plan, size)};
 }
@@ -94,20 +118,25 @@ PreparedKernel prepare_matmul(const NodeView& v) {
   const MatmulShape s = matmul_shape(v);
   const GemmSize size = matmul_size(s);
   const GemmPlan plan = plan_for(v, size, kArithmetic, matmul_vectors(s));
-  return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
-            matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
-                   static_cast<float*>(a.workspace), a.stream);
+  return {[s, plan, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+            epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+              matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0),
+                     static_cast<float*>(a.workspace), a.stream, epilogue);
+            });
           },
           workspace_bytes(plan, size)};
 }
 
 /// The direct convolutions with an optional bias.
-using DirectLauncher = void (*)(const Conv2dShape&, const float*, const float*, const float*, float*, Stream);
+using DirectLauncher = void (*)(const Conv2dShape&, const float*, const float*, const float*, float*, Stream,
+                                const EpilogueArgs&);
 
 template <DirectLauncher kLauncher>
 PreparedKernel prepare_direct(const NodeView& v) {
-  return {[s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](const KernelArgs& a) {
-    kLauncher(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
+  return {[s = conv2d_shape(v.attributes()), bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+    epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+      kLauncher(s, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), a.stream, epilogue);
+    });
   }};
 }
 
@@ -128,8 +157,10 @@ std::optional<std::string> narrow_declines(const NodeView& v) {
 }
 
 PreparedKernel prepare_narrow(const NodeView& v) {
-  return {[s = matmul_shape(v), bias = v.num_inputs() == 3](const KernelArgs& a) {
-    matmul_narrow(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
+  return {[s = matmul_shape(v), bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+    epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+      matmul_narrow(s, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), a.stream, epilogue);
+    });
   }};
 }
 

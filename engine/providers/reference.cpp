@@ -60,6 +60,15 @@ PreparedKernel elementwise(const NodeView& v) {
   });
 }
 
+/// The kernel's result, then the tape.
+PreparedKernel and_epilogue(const NodeView& v, PreparedKernel kernel) {
+  const auto apply = [](const auto& tape, const auto& inputs, auto* out, int64_t n, const KernelArgs& a) {
+    reference::elementwise(tape, inputs.data(), out, n, tape_random(tape, a));
+  };
+  return v.real() == DType::f64 ? then_epilogue<double>(v, std::move(kernel), apply)
+                                : then_epilogue<float>(v, std::move(kernel), apply);
+}
+
 PreparedKernel reshape(const NodeView& v) {
   return {[bytes = v.output(0).bytes()](const KernelArgs& a) {
     if (a.outputs[0] != a.inputs[0]) std::memcpy(a.outputs[0], a.inputs[0], bytes);
@@ -128,13 +137,13 @@ PreparedKernel max_pool_scatter(const NodeView& v) {
 }
 
 PreparedKernel matmul(const NodeView& v) {
-  return for_real(v, [s = matmul_size(v), bias = v.num_inputs() == 3](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::matmul(s.m, s.n, s.k, s.transpose_a, s.transpose_b, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr,
-                        a.out<T>(0));
-    };
-  });
+  return and_epilogue(v, for_real(v, [s = matmul_size(v), bias = has_bias(v)](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::matmul(s.m, s.n, s.k, s.transpose_a, s.transpose_b, a.in<T>(0), a.in<T>(1),
+                                            bias ? a.in<T>(2) : nullptr, a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel bias_add(const NodeView& v) {
@@ -145,19 +154,21 @@ PreparedKernel bias_add(const NodeView& v) {
 }
 
 PreparedKernel conv2d(const NodeView& v) {
-  return for_real(v, [s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) { reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0)); };
-  });
+  return and_epilogue(v, for_real(v, [s = conv2d_shape(v.attributes()), bias = has_bias(v)](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel conv2d_input_grad(const NodeView& v) {
-  return for_real(v, [s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::conv2d_input_grad(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
-    };
-  });
+  return and_epilogue(v, for_real(v, [s = conv2d_shape(v.attributes()), bias = has_bias(v)](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::conv2d_input_grad(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel conv2d_filter_grad(const NodeView& v) {

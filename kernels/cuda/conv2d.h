@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/common/conv2d_shape.h"
+#include "kernels/cuda/epilogue_args.h"
 #include "kernels/cuda/gemm_plan.h"
 
 namespace forger::FORGER_DEVICE {
@@ -17,12 +18,12 @@ bool conv2d_vectors(const Conv2dShape& s);
 bool conv2d_input_grad_vectors(const Conv2dShape& s);
 bool conv2d_filter_grad_vectors(const Conv2dShape& s);
 
-/// y = conv(x, w) + bias; bias: [K] or null.
+/// y = epilogue(conv(x, w) + bias); bias: [K] or null.
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, float* workspace, Stream stream);
-/// dx = gradient of conv with respect to x, plus bias: [C] or null. With it, a transposed convolution.
+            float* y, float* workspace, Stream stream, const EpilogueArgs& epilogue = {});
+/// dx = gradient of conv with respect to x, plus bias: [C] or null, and its epilogue. A transposed convolution.
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, float* workspace, Stream stream);
+                       const float* bias, float* dx, float* workspace, Stream stream, const EpilogueArgs& epilogue = {});
 /// dw = gradient of conv with respect to w.
 void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* dy,
                         float* dw, float* workspace, Stream stream);

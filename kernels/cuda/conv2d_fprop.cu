@@ -33,8 +33,9 @@ struct Conv2dProblem {
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
-    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid) {
-  gemm_block<Engine>(problem, grid);
+    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid,
+                                    const __grid_constant__ Epilogue epilogue) {
+  gemm_block<Engine>(problem, grid, epilogue);
 }
 
 }  // namespace
@@ -48,7 +49,7 @@ bool conv2d_vectors(const Conv2dShape& s) {
 }
 
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, float* workspace, Stream stream) {
+            float* y, float* workspace, Stream stream, const EpilogueArgs& epilogue) {
   const GemmSize size = conv2d_size(s);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -73,7 +74,7 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
         .c = y,
         .partials = workspace,
     };
-    launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan.splits, stream);
+    launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan.splits, epilogue, stream);
   });
 }
 

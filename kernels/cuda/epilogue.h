@@ -8,21 +8,13 @@
 // No shared memory, no barriers, no warp operations: threads may call it apart. Registers: about 8 * kQuads + 40.
 #pragma once
 
-#include <span>
-
 #include "kernels/common/epilogue.h"
 #include "kernels/cuda/dropout.h"
 #include "kernels/cuda/elementwise_operand.h"
+#include "kernels/cuda/epilogue_args.h"
 #include "kernels/cuda/scalar_ops.h"
 
 namespace forger::FORGER_DEVICE {
-
-/// What a launcher is given: a tape and where its inputs from the second on are. Default: no epilogue.
-struct EpilogueArgs {
-  const ElementwiseTape* tape = nullptr;
-  std::span<const ElementwiseInput<float>> operands = {};
-  TapeSource source = {};
-};
 
 struct Epilogue {
   struct Numbers {
@@ -172,6 +164,14 @@ struct Epilogue {
         return a;
     }
   }
+};
+
+/// For kernels that have none.
+struct NoEpilogue {
+  NoEpilogue(const EpilogueArgs&, int64_t) {}
+  __device__ __forceinline__ bool empty() const { return true; }
+  template <int kQuads>
+  __device__ __forceinline__ void apply(float4 (&)[kQuads], const int64_t (&)[kQuads]) const {}
 };
 
 }  // namespace forger::FORGER_DEVICE

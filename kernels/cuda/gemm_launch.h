@@ -24,19 +24,19 @@ using MmaEngines = Engines<MmaEngine<Rounding, Tile<64, 64, 32, 32>, 4>, MmaEngi
 using Tf32x3Engines = Engines<MmaEngine<Tf32x3, Tile<64, 64, 32, 32>, 3>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>,
                               MmaEngine<Tf32x3, Tile<64, 128, 32, 32>, 2>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>>;
 
-/// Launches `kernel`, a gemm_block of Engine, and adds up partial sums if the plan has them. m and n: of the largest
-/// phase.
-template <class Engine, class Problem>
-void launch_gemm(void (*kernel)(Problem, GemmGrid), const Problem& problem, int64_t m, int64_t n, int64_t phases, int splits,
-                 Stream stream) {
+/// Launches `kernel`, a gemm_block of Engine, and adds up partial sums if the plan has them; the epilogue comes last. E:
+/// Epilogue or NoEpilogue. m and n: of the largest phase.
+template <class Engine, class Problem, class E>
+void launch_gemm(void (*kernel)(Problem, GemmGrid, E), const Problem& problem, int64_t m, int64_t n, int64_t phases, int splits,
+                 const EpilogueArgs& epilogue, Stream stream) {
   using T = typename Engine::TileType;
   const GemmGrid grid{.tiles_n = static_cast<int>(ceil_div(n, T::kN)), .splits = splits};
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(m, T::kM) * grid.tiles_n),
                           .grid_z = static_cast<unsigned>(phases * splits),
                           .threads = T::kThreads,
                           .shared_bytes = sizeof(GemmShared<T>)};
-  launch(kernel, shape, stream, problem, grid);
-  if (splits > 1) split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream);
+  launch(kernel, shape, stream, problem, grid, E(epilogue, problem.outputs));
+  if (splits > 1) split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream, epilogue);
 }
 
 template <class Engine>

@@ -8,6 +8,8 @@
 //   enter(phase)              makes it one of several problems that share a launch; then m, n, k are its sizes
 //   row_offset(row)           of row `row` in C, in elements
 //   c, bias, partials         where results go; outputs = size of C
+// What is done to C on its way out is an Epilogue's (epilogue.h), a kernel parameter of its own: it is read from the constant
+// bank, which a Problem, being changed by enter(), is not.
 //
 // Tiles of an operand in shared memory, without padding, swizzled so that no access below has bank conflicts:
 //   k-major:  [rows][16]   rows of four 16-byte chunks; chunk c of row e lies at c ^ (e / 2 % 4)
@@ -18,6 +20,7 @@
 // order of the sum over k is the same for A and B.
 #pragma once
 
+#include "kernels/cuda/epilogue.h"
 #include "kernels/cuda/gemm_plan.h"
 #include "kernels/cuda/launch.h"
 
@@ -116,42 +119,56 @@ struct GemmGrid {
   int tiles_n = 1, splits = 1;
 };
 
-/// Writes the block's tile of C from shared memory, with bias, or as partial sums of its split.
-template <class Engine, class Problem>
-__device__ __forceinline__ void store_tile(const Problem& problem, const GemmGrid& grid, int n0, int split) {
+/// Writes the block's tile of C from shared memory: with bias and epilogue, or as partial sums of its split.
+template <class Engine, class Problem, class E>
+__device__ __forceinline__ void store_tile(const Problem& problem, const GemmGrid& grid, const E& epilogue, int n0, int split) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
-  constexpr int kChunks = T::kN / 4;
-  float* const to = grid.splits == 1 ? problem.c : problem.partials + split * static_cast<int64_t>(problem.outputs);
-  const float* const bias = grid.splits == 1 ? problem.bias : nullptr;
+  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks, kQuads = 4;
+  static_assert(T::kM % (kQuads * kRowStep) == 0);
+  const bool complete = grid.splits == 1;
+  float* const to = complete ? problem.c : problem.partials + split * static_cast<int64_t>(problem.outputs);
   const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;
   const int width = min(4, problem.n - n);
   float add[4] = {};
-  if (bias) {
-    for (int i = 0; i < width; ++i) add[i] = bias[n + i];
+  if (complete && problem.bias) {
+    for (int i = 0; i < width; ++i) add[i] = problem.bias[n + i];
   }
   const bool vectors = problem.n % 4 == 0;
-  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += T::kThreads / kChunks) {
-    const int offset = shared.row_offset[row];
-    if (offset < 0) continue;
-    float4 v = *reinterpret_cast<const float4*>(&shared.c[row * GemmShared<T>::kRow + column]);
-    v = make_float4(v.x + add[0], v.y + add[1], v.z + add[2], v.w + add[3]);
-    float* const out = to + offset + n;
-    if (vectors) {
-      *reinterpret_cast<float4*>(out) = v;
-    } else {
-      out[0] = v.x;
-      if (width > 1) out[1] = v.y;
-      if (width > 2) out[2] = v.z;
-      if (width > 3) out[3] = v.w;
+#pragma unroll 1
+  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += kQuads * kRowStep) {
+    float4 v[kQuads];
+    int64_t at[kQuads];  // in C; rows beyond the last are computed as element 0, and not written
+    bool valid[kQuads];
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      const int offset = shared.row_offset[row + q * kRowStep];
+      valid[q] = offset >= 0;
+      at[q] = valid[q] ? offset + n : 0;
+      v[q] = *reinterpret_cast<const float4*>(&shared.c[(row + q * kRowStep) * GemmShared<T>::kRow + column]);
+      v[q] = make_float4(v[q].x + add[0], v[q].y + add[1], v[q].z + add[2], v[q].w + add[3]);
+    }
+    if (complete && !epilogue.empty()) epilogue.apply(v, at);
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      if (!valid[q]) continue;
+      float* const out = to + at[q];
+      if (vectors) {
+        *reinterpret_cast<float4*>(out) = v[q];
+      } else {
+        out[0] = v[q].x;
+        if (width > 1) out[1] = v[q].y;
+        if (width > 2) out[2] = v[q].z;
+        if (width > 3) out[3] = v[q].w;
+      }
     }
   }
 }
 
 /// blockIdx.x: tiles of C, columns first (neighbours share A in L2); blockIdx.z: phases x splits of the reduction.
-template <class Engine, class Problem>
-__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid) {
+template <class Engine, class Problem, class E>
+__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid, const E& epilogue) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
   problem.enter(static_cast<int>(blockIdx.z) / grid.splits);
@@ -192,7 +209,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   engine.template store<Problem::kMajorA, Problem::kMajorB>(
       [&](int row, int column, float value) { shared.c[row * GemmShared<T>::kRow + column] = value; });
   __syncthreads();
-  store_tile<Engine>(problem, grid, n0, split);
+  store_tile<Engine>(problem, grid, epilogue, n0, split);
 }
 
 }  // namespace forger::FORGER_DEVICE
