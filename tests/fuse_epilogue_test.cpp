@@ -108,6 +108,23 @@ TEST_CASE("passes: an epilogue needs a result of the same shape that nothing els
   CHECK(run(g, "reference", {}) == run(fused, "reference", {}));
 }
 
+TEST_CASE("passes: an epilogue reaches through reshapes, unless an operand repeats") {
+  for (const bool repeats : {false, true}) {
+    CAPTURE(repeats);
+    Network net;
+    const Value flat = matmul(net.weight("a", {3, 5}), net.weight("b", {5, 24}));
+    const Value image = reshape(reshape(flat, {72}), {3, 2, 4, 3});
+    const Value other = repeats ? broadcast_to(net.weight("row", {3}), image.shape()) : net.weight("image", image.shape());
+    const Value y = dropout(mul(image, add(other, broadcast_to(net.weight("s", {}), image.shape()))), net.seed, net.step, 0.3);
+    net.graph.output("y", y);
+    const Graph fused = dce(fuse_epilogue(fuse_elementwise(net.graph)));
+    CHECK(count_epilogues(fused) == (repeats ? 0 : 1));
+    for (const char* providers : {"reference", "onednn,reference", "emulated"}) {
+      CHECK(run(net.graph, providers, {}) == run(fused, providers, {}));
+    }
+  }
+}
+
 TEST_CASE("passes: an activation's slope is read off the dropout behind it, where the mask allows") {
   const auto after = [](auto build) {
     Network net;

@@ -1,11 +1,14 @@
 // Elementwise work on the result of a convolution or a matrix product goes into the kernel that makes it: one launch less, and
 // the result is neither written nor read in between.
 //
-// The node moves down to its one reader, whose other operands become its own (engine/ops/epilogue.h).
+// The node moves down to its one reader, whose other operands become its own (engine/ops/epilogue.h). Reshapes between the two
+// move behind them.
 #include <algorithm>
+#include <optional>
 
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_spec.h"
+#include "engine/ops/ops.h"
 #include "engine/passes/passes.h"
 #include "engine/passes/rewriter.h"
 
@@ -69,15 +72,19 @@ class Fuser {
   Graph run() {
     std::vector<bool> moved(graph_.nodes().size(), false);
     for (const Node& node : graph_.nodes()) {
-      const Node* from = choose_producer(node);
-      producer_[static_cast<size_t>(node.id)] = from;
-      if (from) moved[static_cast<size_t>(from->id)] = true;
+      const auto operand = choose_operand(node);
+      if (!operand) continue;
+      producer_[static_cast<size_t>(node.id)] = behind_views(*operand);
+      for (ValueId id = *operand;; id = graph_.producer(id).inputs[0]) {
+        moved[static_cast<size_t>(graph_.producer(id).id)] = true;
+        if (graph_.producer(id).op->name != "reshape") break;
+      }
     }
     Rewriter rewriter(graph_);
     for (const Node& node : graph_.nodes()) {
       if (moved[static_cast<size_t>(node.id)]) continue;
-      if (const Node* from = producer_[static_cast<size_t>(node.id)]) {
-        emit(rewriter, node, *from);
+      if (producer_[static_cast<size_t>(node.id)]) {
+        emit(rewriter, node, *choose_operand(node), *producer_[static_cast<size_t>(node.id)]);
       } else {
         rewriter.copy(node);
       }
@@ -86,30 +93,54 @@ class Fuser {
   }
 
  private:
-  /// The node whose epilogue an elementwise node becomes: of several, the last, which is the nearest.
-  const Node* choose_producer(const Node& node) const {
+  /// What computes `id`, reshapes apart; null if something else reads it.
+  const Node* behind_views(ValueId id) const {
+    while (uses_[static_cast<size_t>(id)] == 1) {
+      const Node& node = graph_.producer(id);
+      if (node.op->name != "reshape") return &node;
+      id = node.inputs[0];
+    }
+    return nullptr;
+  }
+
+  /// The operand of an elementwise node whose producer it joins: of several, that of the last, which is the nearest.
+  std::optional<ValueId> choose_operand(const Node& node) const {
     const Elementwise e = elementwise_of(node);
-    const Node* best = nullptr;
+    const TensorType& out = graph_.type(node.outputs[0]);
+    std::optional<ValueId> best;
     for (size_t i = 0; i < e.inputs.size(); ++i) {
-      const ValueId id = e.inputs[i];
-      const Node& from = graph_.producer(id);
-      const bool fits = takes_epilogue(from) && uses_[static_cast<size_t>(id)] == 1 &&
-                        graph_.type(id) == graph_.type(node.outputs[0]) && epilogue_program(with_first(e.tape, i));
-      if (fits && (!best || from.id > best->id)) best = &from;
+      const Node* from = behind_views(e.inputs[i]);
+      if (!from || !takes_epilogue(*from) || graph_.type(e.inputs[i]) != out || !epilogue_program(with_first(e.tape, i)))
+        continue;
+      // With another shape, only what has no period of its own stays what it is.
+      const bool same_shape = graph_.type(from->outputs[0]) == out;
+      const bool no_periods = std::all_of(e.inputs.begin(), e.inputs.end(), [&](ValueId id) {
+        return graph_.type(id).size() == out.size() || graph_.type(id).size() == 1;
+      });
+      if ((same_shape || no_periods) && (!best || from->id > behind_views(*best)->id)) best = e.inputs[i];
     }
     return best;
   }
 
-  static void emit(Rewriter& rewriter, const Node& node, const Node& from) {
+  static void emit(Rewriter& rewriter, const Node& node, ValueId operand, const Node& from) {
+    const Graph& graph = rewriter.in();
+    Graph& out = rewriter.out();
     Elementwise e = elementwise_of(node);
-    const auto first = std::find(e.inputs.begin(), e.inputs.end(), from.outputs[0]);
+    const auto first = std::find(e.inputs.begin(), e.inputs.end(), operand);
     Attributes attributes = from.attributes;
     attributes.set("epilogue", with_first(e.tape, static_cast<size_t>(first - e.inputs.begin())));
     e.inputs.erase(first);
-    std::vector<ValueId> inputs = from.inputs;
-    inputs.insert(inputs.end(), e.inputs.begin(), e.inputs.end());
-    inputs.insert(inputs.end(), e.random.begin(), e.random.end());
-    rewriter.copy_as(node, *from.op, rewriter.mapped(inputs), std::move(attributes));
+
+    const Shape& shape = graph.type(from.outputs[0]).shape;
+    const bool reshaped = shape != graph.type(node.outputs[0]).shape;
+    std::vector<ValueId> inputs = rewriter.mapped(from.inputs);
+    for (ValueId id : e.inputs) {
+      const Value value = out.value(rewriter.mapped(id));
+      inputs.push_back(reshaped && value.type().size() != 1 ? reshape(value, shape).id() : value.id());
+    }
+    for (ValueId id : e.random) inputs.push_back(rewriter.mapped(id));
+    const Value result = out.append(*from.op, node.path, std::move(inputs), std::move(attributes))[0];
+    rewriter.replace(node.outputs[0], reshaped ? reshape(result, graph.type(node.outputs[0]).shape).id() : result.id());
   }
 
   const Graph& graph_;
