@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cuda/conv2d.h"
+#include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/matmul.h"
 #include "kernels/emulation/grid.h"
 #include "kernels/reference/conv2d.h"
@@ -138,6 +139,44 @@ TEST_CASE("gemm kernels: matmul with every plan and transpose") {
                           return c;
                         });
       }
+    }
+  }
+}
+
+TEST_CASE("gemm kernels: an epilogue with every plan has the bits of the elementwise kernel") {
+  const uint64_t seed = 3;
+  const int64_t step = 4;
+  // tape(result, full operand, one number per column, one number)
+  const ElementwiseTape tape{4,
+                             {{ScalarOp::add, 0, 2},
+                              {ScalarOp::leaky_relu, 4, 0, 0.2},
+                              {ScalarOp::dropout, 5, 0, 0.25, 99},
+                              {ScalarOp::leaky_slope, 1, 0, 0.3},
+                              {ScalarOp::mul, 6, 7},
+                              {ScalarOp::tanh, 8},
+                              {ScalarOp::mul, 9, 3}}};
+  const float number = 0.75f;
+  for (const Conv2dShape& s : kConvolutions) {
+    for (const bool backward : {false, true}) {
+      const auto outputs = backward ? s.input_size() : s.output_size();
+      const auto columns = backward ? s.C : s.K;
+      const Floats in = integers(backward ? s.output_size() : s.input_size(), 12), w = integers(s.filter_size(), 13);
+      const Floats bias = integers(columns, 14), full = integers(outputs, 15), row = integers(columns, 16);
+      Floats product(static_cast<size_t>(outputs)), expected(product.size());
+      (backward ? reference::conv2d_input_grad<float> : reference::conv2d<float>)(s, in.data(), w.data(), bias.data(),
+                                                                                  product.data());
+      const ElementwiseInput<float> inputs[] = {
+          {product.data(), outputs}, {full.data(), outputs}, {row.data(), columns}, {&number, 1}};
+      emulated::elementwise(tape, inputs, {&seed, &step}, expected.data(), outputs, nullptr);
+      const emulated::EpilogueArgs epilogue{&tape, std::span(inputs).subspan(1), {&seed, &step}};
+      const auto size = backward ? emulated::conv2d_input_grad_size(s) : emulated::conv2d_size(s);
+      const auto vectors = backward ? emulated::conv2d_input_grad_vectors(s) : emulated::conv2d_vectors(s);
+      check_all_plans(size, vectors, expected, [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
+        Floats out(expected.size(), NAN);
+        (backward ? emulated::conv2d_input_grad : emulated::conv2d)(s, arithmetic, plan, in.data(), w.data(), bias.data(),
+                                                                    out.data(), workspace, stream, epilogue);
+        return out;
+      });
     }
   }
 }

@@ -24,6 +24,9 @@ std::span<const OpSpec> block_program_specs();
 /// Input i repeats along the leading axes of `shape`: its own shape is a suffix of it, or it is one number.
 void require_suffix(const InferContext& c, size_t i, const Shape& shape);
 
+/// Input i repeats along the leading axes of `shape`: its own shape is a suffix of it, or it is one number.
+void require_suffix(const InferContext& c, size_t i, const Shape& shape);
+
 /// Inputs `seed` and `seed` + 1 of a random node are u64 [] and i64 [].
 void require_seed_step(const InferContext& c, size_t seed);
 

@@ -4,6 +4,7 @@
 //   conv2d_filter_grad(x, y)  = w     dx of it: input_grad(y, dw)    dy: conv2d(x, dw)
 // All three are linear in each argument and adjoint to one another, so every derivative of any order is one of them.
 #include "engine/ops/common.h"
+#include "engine/ops/epilogue.h"
 
 namespace forger {
 namespace {
@@ -28,14 +29,17 @@ Shape shape_of(const Conv2dShape& s, Role role) {
 }
 
 /// Bias (an optional third input, written by the fuse_bias pass) runs along the last axis of the result. With statistics
-/// (fuse_batch_norm_statistics) running mean and variance are the last two inputs, and behind the result come mean,
-/// inv_std and the new running values.
+/// (fuse_batch_norm_statistics) running mean and variance are the next two inputs, and behind the result come mean,
+/// inv_std and the new running values. An epilogue (fuse_epilogue) has inputs after all others; it and statistics exclude each
+/// other.
 template <Role a, Role b, Role result>
 std::vector<TensorType> infer(const InferContext& c) {
   const Conv2dShape s = conv2d_shape(c.attributes);
   const bool statistics = result == Role::output && c.attributes.has("statistics");
-  const size_t operands = c.inputs.size() - std::min<size_t>(c.inputs.size(), statistics ? 2 : 0);
+  const size_t more = epilogue_inputs(c.attributes) + (statistics ? 2 : 0);
+  const size_t operands = c.inputs.size() - std::min(c.inputs.size(), more);
   c.require(operands == 2 || (operands == 3 && result != Role::filter), "{} takes 2 inputs, got {}", c.op, operands);
+  c.require(!epilogue_of(c.attributes) || (result != Role::filter && !statistics), "{} has no epilogue here", c.op);
   c.require(s.stride_h > 0 && s.stride_w > 0 && s.pad_top >= 0 && s.pad_left >= 0 && s.pad_top < s.R && s.pad_left < s.S,
             "strides must be positive and padding smaller than the filter");
   c.require((s.P - 1) * s.stride_h - s.pad_top < s.H && (s.Q - 1) * s.stride_w - s.pad_left < s.W,
@@ -45,6 +49,7 @@ std::vector<TensorType> infer(const InferContext& c) {
   c.require(c.inputs[1] == second, "input 1 of {} is {}, expected {}", c.op, to_string(c.inputs[1]), to_string(second));
   const TensorType channel{c.real, {out.shape.back()}};
   if (operands == 3) c.require(c.inputs[2] == channel, "bias is {}, expected [{}]", to_string(c.inputs[2]), out.shape.back());
+  require_epilogue(c, out);
   if (!statistics) return {out};
   for (size_t i = operands; i < c.inputs.size(); ++i) {
     c.require(c.inputs[i] == channel, "a running value is {}, expected {}", to_string(c.inputs[i]), to_string(channel));
@@ -70,8 +75,8 @@ std::vector<Value> grad_filter_grad(const GradContext& c) {
   return {c.needed[0] ? conv2d_input_grad(y, dw, s) : Value{}, c.needed[1] ? conv2d(x, dw, s) : Value{}};
 }
 
-int64_t flops(const Graph&, const Node& node) {
-  return conv2d_shape(node.attributes).flops();
+int64_t flops(const Graph& graph, const Node& node) {
+  return conv2d_shape(node.attributes).flops() + epilogue_flops(graph, node);
 }
 
 /// New running values may take over the old ones' memory.

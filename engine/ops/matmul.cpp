@@ -1,12 +1,15 @@
 // Matrix product and bias: the parts of a dense layer.
 #include "engine/ops/common.h"
+#include "engine/ops/epilogue.h"
 
 namespace forger {
 namespace {
 
-/// [m, k] x [k, n] after transposition; an optional third input is a bias [n] (written by the fuse_bias pass).
+/// [m, k] x [k, n] after transposition; an optional third input is a bias [n] (written by the fuse_bias pass). The
+/// inputs after it are an epilogue's (fuse_epilogue).
 std::vector<TensorType> infer_matmul(const InferContext& c) {
-  c.require(c.inputs.size() == 2 || c.inputs.size() == 3, "matmul takes 2 or 3 inputs, got {}", c.inputs.size());
+  const size_t own = c.inputs.size() - std::min(c.inputs.size(), epilogue_inputs(c.attributes));  // inputs before the epilogue's
+  c.require(own == 2 || own == 3, "matmul takes 2 or 3 inputs, got {}", own);
   for (size_t i = 0; i < 2; ++i) {
     c.require_real(i);
     c.require_rank(i, 2);
@@ -16,9 +19,10 @@ std::vector<TensorType> infer_matmul(const InferContext& c) {
   const int64_t m = a[ta ? 1 : 0], ka = a[ta ? 0 : 1], kb = b[tb ? 1 : 0], n = b[tb ? 0 : 1];
   c.require(ka == kb, "matmul of {}{} and {}{}: inner sizes {} and {} differ", to_string(a), ta ? "^T" : "", to_string(b),
             tb ? "^T" : "", ka, kb);
-  if (c.inputs.size() == 3) {
+  if (own == 3) {
     c.require(c.inputs[2] == TensorType{c.real, {n}}, "bias is {}, expected [{}]", to_string(c.inputs[2]), n);
   }
+  require_epilogue(c, {c.real, {m, n}});
   return {{c.real, {m, n}}};
 }
 
@@ -34,7 +38,7 @@ std::vector<Value> grad_matmul(const GradContext& c) {
 int64_t flops_matmul(const Graph& g, const Node& n) {
   const Shape& a = g.type(n.inputs[0]).shape;
   const int64_t k = a[n.attributes.integer("transpose_a") != 0 ? 0 : 1];
-  return 2 * k * g.type(n.outputs[0]).size();
+  return 2 * k * g.type(n.outputs[0]).size() + epilogue_flops(g, n);
 }
 
 std::vector<TensorType> infer_bias_add(const InferContext& c) {

@@ -14,8 +14,11 @@ std::vector<Pass> default_passes(bool fuse_statistics) {
                               {"dce", dce},
                               {"fuse_pad", fuse_pad},
                               {"fuse_bias", fuse_bias},
+                              {"expand_batch_norm", expand_batch_norm},
+                              {"reuse_dropout_output", reuse_dropout_output},
                               {"fuse_elementwise", fuse_elementwise},
                               {"fuse_batch_norm", fuse_batch_norm},
+                              {"fuse_epilogue", fuse_epilogue},
                               {"dce", dce}};
   if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
   passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});

@@ -12,7 +12,8 @@ Graph dce(const Graph& graph);
 /// their stream, so independent draws stay apart.
 Graph cse(const Graph& graph);
 
-/// Removes multiplications by one, which the seed of backpropagation leaves behind, and folds broadcasts of constants.
+/// Removes multiplications by one, which the seed of backpropagation leaves behind, and additions of zero, folds broadcasts
+/// of constants, and writes zero for the gradient of a bias in front of a batch norm (docs/numerics.md).
 Graph simplify(const Graph& graph);
 
 /// Sums and differences with a padded tensor touch only what is inside the padding: window_add.
@@ -25,9 +26,19 @@ Graph fuse_bias(const Graph& graph);
 /// of a smaller operand.
 Graph fuse_elementwise(const Graph& graph);
 
+/// batch_norm_inference behind a convolution or matmul becomes scalar ops, which fuse into an epilogue.
+Graph expand_batch_norm(const Graph& graph);
+
+/// The slope of an activation in front of a dropout is read off the dropout's result, in products with the same mask: the
+/// activation's own result is then needed by the dropout alone.
+Graph reuse_dropout_output(const Graph& graph);
+
 /// Elementwise work on what batch_norm_training gives, and on the gradient that batch_norm_grad takes, becomes those nodes'
 /// epilogue and prologue, where nothing else reads what passes between.
 Graph fuse_batch_norm(const Graph& graph);
+
+/// Elementwise work on the result of a convolution or matmul that nothing else reads becomes that node's epilogue.
+Graph fuse_epilogue(const Graph& graph);
 
 /// The statistics of a batch norm become outputs of the convolution in front of it; batch_norm_apply is left. For devices
 /// whose convolutions make statistics in passing (Target::fuse_statistics): elsewhere it only moves them.

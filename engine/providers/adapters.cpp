@@ -18,13 +18,13 @@ MatmulSize matmul_size(const NodeView& v) {
   return {v.output(0).shape[0], v.output(0).shape[1], v.input(0).shape[ta ? 0 : 1], ta, tb};
 }
 
+bool has_bias(const NodeView& v) {
+  return v.num_inputs() - epilogue_inputs(v.attributes()) == (v.attributes().has("statistics") ? 5 : 3);
+}
+
 Rows rows_of(const TensorType& type) {
   const int64_t channels = type.shape.empty() ? 1 : type.shape.back();
   return {type.size() / channels, channels};
-}
-
-bool has_bias(const NodeView& v) {
-  return v.num_inputs() == (v.attributes().has("statistics") ? 5 : 3);
 }
 
 std::optional<StatisticsOf> statistics_of(const NodeView& v) {

@@ -17,14 +17,14 @@ struct MatmulSize {
 };
 MatmulSize matmul_size(const NodeView& node);
 
+/// Whether a convolution or matrix product has a bias: a third input that is not its epilogue's.
+bool has_bias(const NodeView& node);
+
 /// A tensor as [rows, channels]: all axes but the last, and the last.
 struct Rows {
   int64_t rows, channels;
 };
 Rows rows_of(const TensorType& type);
-
-/// Whether a convolution's third input is a bias.
-bool has_bias(const NodeView& node);
 
 /// What a convolution with batch statistics (attribute "statistics") computes beside its result y [rows, channels]. Inputs
 /// from `running` on: mean and variance; outputs from 1 on: mean, inv_std, and the new running values.

@@ -1,4 +1,5 @@
 // Convolutions and matrix products of the CUDA provider.
+#include "engine/ops/epilogue.h"
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
@@ -39,6 +40,27 @@ std::optional<std::string> wide_declines(const NodeView& v) {
   if (auto reason = gemm_declines(v)) return reason;
   if (!DirectDeclines(conv2d_shape(v.attributes()))) return "so few channels are a direct kernel's";
   return std::nullopt;
+}
+
+/// Calls launch(EpilogueArgs) with the node's epilogue, if it has one.
+class Epilogues {
+ public:
+  explicit Epilogues(const NodeView& v) : view_(epilogue_view(v)) {}
+
+  template <class Launch>
+  void pass(const KernelArgs& a, const Launch& launch) const {
+    if (!view_) return launch(EpilogueArgs{});
+    ElementwiseInput<float> operands[kEpilogueOperands];
+    for (size_t i = 0; i < view_->periods.size(); ++i) operands[i] = {a.in<float>(view_->first + i), view_->periods[i]};
+    launch(EpilogueArgs{&view_->tape, {operands, view_->periods.size()}, tape_source(view_->tape, a)});
+  }
+
+ private:
+  std::optional<EpilogueView> view_;
+};
+
+const float* bias_of(const KernelArgs& a, bool bias) {
+  return bias ? a.in<float>(2) : nullptr;
 }
 
 /// What a plan is for.
@@ -136,10 +158,11 @@ PreparedKernel prepare_conv2d(const NodeView& v) {
   const GemmSize size = conv2d_size(s);
   const auto statistics = statistics_of(v);
   const GemmPlan plan = plan_for(v, conv2d_product(v), kArithmetic);
-  const bool bias = has_bias(v);
-  const auto run = [=](const KernelArgs& a, const BatchNormStatistics* to) {
-    conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), scratch_of(a),
-           to, a.stream);
+  const auto run = [=, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a, const BatchNormStatistics* to) {
+    epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+      conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), scratch_of(a), to, a.stream,
+             epilogue);
+    });
   };
   if (!statistics) {
     return {[run](const KernelArgs& a) { run(a, nullptr); }, workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
@@ -156,9 +179,11 @@ PreparedKernel prepare_input_grad(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
   const GemmSize size = conv2d_input_grad_size(s);
   const GemmPlan plan = plan_for(v, input_grad_product(v), kArithmetic);
-  return {[s, plan, bias = has_bias(v)](const KernelArgs& a) {
-            conv2d_input_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr,
-                              a.out<float>(0), scratch_of(a), a.stream);
+  return {[s, plan, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+            epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+              conv2d_input_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0),
+                                scratch_of(a), a.stream, epilogue);
+            });
           },
           workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
@@ -179,20 +204,25 @@ PreparedKernel prepare_matmul(const NodeView& v) {
   const MatmulShape s = matmul_shape(v);
   const GemmSize size = matmul_size(s);
   const GemmPlan plan = plan_for(v, matmul_product(v), kArithmetic);
-  return {[s, plan, bias = v.num_inputs() == 3](const KernelArgs& a) {
-            matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0),
-                   scratch_of(a), a.stream);
+  return {[s, plan, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+            epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+              matmul(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), scratch_of(a),
+                     a.stream, epilogue);
+            });
           },
           workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
 }
 
 /// The direct convolutions with an optional bias.
-using DirectLauncher = void (*)(const Conv2dShape&, const float*, const float*, const float*, float*, Stream);
+using DirectLauncher = void (*)(const Conv2dShape&, const float*, const float*, const float*, float*, Stream,
+                                const EpilogueArgs&);
 
 template <DirectLauncher kLauncher>
 PreparedKernel prepare_direct(const NodeView& v) {
-  return {[s = conv2d_shape(v.attributes()), bias = has_bias(v)](const KernelArgs& a) {
-    kLauncher(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
+  return {[s = conv2d_shape(v.attributes()), bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+    epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+      kLauncher(s, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), a.stream, epilogue);
+    });
   }};
 }
 
@@ -213,8 +243,10 @@ std::optional<std::string> narrow_declines(const NodeView& v) {
 }
 
 PreparedKernel prepare_narrow(const NodeView& v) {
-  return {[s = matmul_shape(v), bias = v.num_inputs() == 3](const KernelArgs& a) {
-    matmul_narrow(s, a.in<float>(0), a.in<float>(1), bias ? a.in<float>(2) : nullptr, a.out<float>(0), a.stream);
+  return {[s = matmul_shape(v), bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a) {
+    epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
+      matmul_narrow(s, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), a.stream, epilogue);
+    });
   }};
 }
 

@@ -26,12 +26,6 @@ std::optional<std::string> declines_elementwise(const NodeView& v) {
                      kMaxTapeInputs, kMaxTapeInstructions);
 }
 
-/// Seed and step of a tape with dropout are the node's last inputs.
-TapeSource tape_source(const ElementwiseTape& tape, const KernelArgs& a) {
-  if (!draws_random(tape)) return {};
-  return {a.in<uint64_t>(a.inputs.size() - 2), a.in<int64_t>(a.inputs.size() - 1)};
-}
-
 PreparedKernel prepare_elementwise(const NodeView& v) {
   return {[tape = tape_of(v), periods = periods_of(v), n = v.output(0).size()](const KernelArgs& a) {
     ElementwiseInput<float> inputs[kMaxTapeInputs];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/providers/provider.h"
+#include "kernels/cuda/tape_source.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -12,5 +13,11 @@ std::vector<Kernel> gemm_kernels();
 std::vector<Kernel> pointwise_kernels();
 /// Batch norm, losses, optimizers, random numbers.
 std::vector<Kernel> training_kernels();
+
+/// Where a tape with dropout has its seed and step: in the node's last two inputs. Nowhere for other tapes.
+inline TapeSource tape_source(const ElementwiseTape& tape, const KernelArgs& a) {
+  if (!draws_random(tape)) return {};
+  return {a.in<uint64_t>(a.inputs.size() - 2), a.in<int64_t>(a.inputs.size() - 1)};
+}
 
 }  // namespace forger::FORGER_DEVICE

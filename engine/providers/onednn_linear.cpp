@@ -8,6 +8,7 @@
 #include "kernels/onednn/conv2d.h"
 #include "kernels/onednn/matmul.h"
 #include "kernels/simd/batch_norm.h"
+#include "kernels/simd/elementwise.h"
 #include "kernels/winograd/conv2d.h"
 
 namespace forger {
@@ -30,11 +31,18 @@ PreparedKernel with_bias(std::shared_ptr<K> kernel, bool bias) {
           workspace};
 }
 
+PreparedKernel and_epilogue(const NodeView& v, PreparedKernel kernel) {
+  return then_epilogue<float>(v, std::move(kernel),
+                              [](const auto& tape, const auto& inputs, float* out, int64_t n, const KernelArgs& a) {
+                                simd::elementwise(tape, inputs, out, n, best_isa(), tape_random(tape, a));
+                              });
+}
+
 /// For conv2d and conv2d_input_grad, whose third operand may be a bias.
 template <class K>
 PreparedKernel convolution(const NodeView& v) {
   const bool bias = has_bias(v);
-  return with_bias(std::make_shared<K>(conv2d_shape(v.attributes()), bias), bias);
+  return and_epilogue(v, with_bias(std::make_shared<K>(conv2d_shape(v.attributes()), bias), bias));
 }
 
 template <class K>
@@ -67,8 +75,8 @@ PreparedKernel conv2d(const NodeView& v) {
 
 PreparedKernel matmul(const NodeView& v) {
   const MatmulSize s = matmul_size(v);
-  const bool bias = v.num_inputs() == 3;
-  return with_bias(std::make_shared<onednn::MatMul>(s.m, s.n, s.k, s.transpose_a, s.transpose_b, bias), bias);
+  const bool bias = has_bias(v);
+  return and_epilogue(v, with_bias(std::make_shared<onednn::MatMul>(s.m, s.n, s.k, s.transpose_a, s.transpose_b, bias), bias));
 }
 
 /// Winograd's transforms multiply by fractions: tests/winograd_conv_test.cpp measures what that costs.

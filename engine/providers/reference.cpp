@@ -156,13 +156,13 @@ PreparedKernel max_pool_scatter(const NodeView& v) {
 }
 
 PreparedKernel matmul(const NodeView& v) {
-  return for_real(v, [s = matmul_size(v), bias = v.num_inputs() == 3](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::matmul(s.m, s.n, s.k, s.transpose_a, s.transpose_b, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr,
-                        a.out<T>(0));
-    };
-  });
+  return and_epilogue(v, for_real(v, [s = matmul_size(v), bias = has_bias(v)](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::matmul(s.m, s.n, s.k, s.transpose_a, s.transpose_b, a.in<T>(0), a.in<T>(1),
+                                            bias ? a.in<T>(2) : nullptr, a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel bias_add(const NodeView& v) {
@@ -179,10 +179,12 @@ reference::BatchNormStatistics<T> statistics_args(const KernelArgs& a, double ep
 }
 
 PreparedKernel convolution(const NodeView& v) {
-  return for_real(v, [s = conv2d_shape(v.attributes()), bias = has_bias(v)](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) { reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0)); };
-  });
+  return and_epilogue(v, for_real(v, [s = conv2d_shape(v.attributes()), bias = has_bias(v)](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::conv2d(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel statistics(const NodeView& v) {
@@ -196,12 +198,12 @@ PreparedKernel statistics(const NodeView& v) {
 }
 
 PreparedKernel conv2d_input_grad(const NodeView& v) {
-  return for_real(v, [s = conv2d_shape(v.attributes()), bias = v.num_inputs() == 3](auto t) {
-    using T = decltype(t);
-    return [=](const KernelArgs& a) {
-      reference::conv2d_input_grad(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
-    };
-  });
+  return and_epilogue(v, for_real(v, [s = conv2d_shape(v.attributes()), bias = has_bias(v)](auto t) {
+                        using T = decltype(t);
+                        return [=](const KernelArgs& a) {
+                          reference::conv2d_input_grad(s, a.in<T>(0), a.in<T>(1), bias ? a.in<T>(2) : nullptr, a.out<T>(0));
+                        };
+                      }));
 }
 
 PreparedKernel conv2d_filter_grad(const NodeView& v) {

@@ -3,7 +3,9 @@
 
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
+#include "engine/providers/cuda_tables.h"
 #include "kernels/cuda/batch_norm.h"
+#include "kernels/cuda/elementwise.h"
 #include "kernels/vendor/conv2d.h"
 #include "kernels/vendor/matmul.h"
 
@@ -33,10 +35,18 @@ PreparedKernel runs(std::shared_ptr<K> kernel, bool bias) {
           workspace};
 }
 
+/// The libraries' result, then the hand-written tape over it: any epilogue, in one more launch.
+PreparedKernel and_epilogue(const NodeView& v, PreparedKernel kernel) {
+  return then_epilogue<float>(v, std::move(kernel),
+                              [](const auto& tape, const auto& inputs, float* out, int64_t n, const KernelArgs& a) {
+                                cuda::elementwise(tape, inputs, cuda::tape_source(tape, a), out, n, a.stream);
+                              });
+}
+
 template <Direction direction, Maths maths>
 PreparedKernel convolution(const NodeView& v) {
   const bool bias = has_bias(v);
-  return runs(std::make_shared<Convolution>(direction, conv2d_shape(v.attributes()), bias, maths), bias);
+  return and_epilogue(v, runs(std::make_shared<Convolution>(direction, conv2d_shape(v.attributes()), bias, maths), bias));
 }
 
 PreparedKernel statistics(const NodeView& v) {
@@ -63,8 +73,9 @@ PreparedKernel statistics(const NodeView& v) {
 template <Maths maths>
 PreparedKernel matmul(const NodeView& v) {
   const MatmulSize s = matmul_size(v);
-  const bool bias = v.num_inputs() == 3;
-  return runs(std::make_shared<Matmul>(MatmulSides{s.m, s.n, s.k, s.transpose_a, s.transpose_b}, bias, maths), bias);
+  const bool bias = has_bias(v);
+  return and_epilogue(
+      v, runs(std::make_shared<Matmul>(MatmulSides{s.m, s.n, s.k, s.transpose_a, s.transpose_b}, bias, maths), bias));
 }
 
 /// What `forger explain` calls the rows of one precision.

@@ -56,9 +56,9 @@ struct Conv2dInputGradProblem {
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
-    conv2d_input_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dInputGradProblem<kVec> problem,
-                                               const GemmGrid grid) {
-  gemm_block<Engine>(problem, grid);
+    conv2d_input_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dInputGradProblem<kVec> problem, const GemmGrid grid,
+                                               const __grid_constant__ Epilogue epilogue) {
+  gemm_block<Engine>(problem, grid, epilogue);
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ bool conv2d_input_grad_vectors(const Conv2dShape& s) {
 }
 
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream) {
+                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue) {
   const GemmSize size = conv2d_input_grad_size(s);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -101,7 +101,7 @@ void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPl
         .partials = scratch.partials,
     };
     launch_gemm<Engine>(conv2d_input_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, size.phases, plan,
-                        scratch.counters, stream);
+                        scratch.counters, epilogue, stream);
   });
 }
 

@@ -6,7 +6,7 @@
 // Shared memory holds the filter as [r][s][c][k]. Limits: k at least 16 (lanes beyond are idle); the filter fits into
 // 48 KiB.
 #include "kernels/cuda/conv2d_few_channels.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/epilogue.h"
 #include "kernels/cuda/sum_eight.h"
 
 namespace forger::FORGER_DEVICE {
@@ -30,7 +30,8 @@ struct FilterByTap {
 };
 
 template <int kC>
-__global__ void __launch_bounds__(kThreads, 3) conv2d_few_input_grad_f32_kernel(const __grid_constant__ FewInputGrad a) {
+__global__ void __launch_bounds__(kThreads, 3)
+    conv2d_few_input_grad_f32_kernel(const __grid_constant__ FewInputGrad a, const __grid_constant__ Epilogue epilogue) {
   auto& shared = block_shared<FilterByTap>();
   const int per_filter = a.R * a.S * kC;
   for (int i = static_cast<int>(threadIdx.x); i < per_filter * a.K; i += kThreads) {
@@ -73,7 +74,11 @@ __global__ void __launch_bounds__(kThreads, 3) conv2d_few_input_grad_f32_kernel(
     const float total = sum_eight(sums[c]);
     if (c == channel) result += total;
   }
-  if (channel < kC && w < a.W) a.dx[(static_cast<int64_t>(line) * a.W + w) * kC + channel] = result;
+  if (channel >= kC || w >= a.W) return;
+  float4 v[] = {make_float4(result, 0.f, 0.f, 0.f)};
+  const int64_t at[] = {(static_cast<int64_t>(line) * a.W + w) * kC + channel};
+  if (!epilogue.empty()) epilogue.apply(v, at);
+  a.dx[at[0]] = v[0].x;
 }
 
 }  // namespace
@@ -86,7 +91,7 @@ const char* input_grad_few_outputs_declines(const Conv2dShape& s) {
 }
 
 void conv2d_input_grad_few_outputs(const Conv2dShape& s, const float* dy, const float* w, const float* bias, float* dx,
-                                   Stream stream) {
+                                   Stream stream, const EpilogueArgs& epilogue) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
   const int64_t strips = ceil_div(ceil_div(s.W, s.stride_w), kPixels), warps = s.N * s.H * s.stride_w * strips;
   const FewInputGrad a{dy,
@@ -113,7 +118,7 @@ void conv2d_input_grad_few_outputs(const Conv2dShape& s, const float* dy, const 
                       : s.C == 2 ? conv2d_few_input_grad_f32_kernel<2>
                       : s.C == 3 ? conv2d_few_input_grad_f32_kernel<3>
                                  : conv2d_few_input_grad_f32_kernel<4>;
-  launch(kernel, shape, stream, a);
+  launch(kernel, shape, stream, a, Epilogue(epilogue, s.input_size()));
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -6,13 +6,13 @@
 // filter turned round and its axes k and c exchanged: only the filling of shared memory knows.
 // Limits: k a multiple of 4; the filter fits into 48 KiB.
 #include "kernels/cuda/conv2d_few_channels.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/epilogue.h"
 
 namespace forger::FORGER_DEVICE {
 
 namespace {
 
-constexpr int kThreads = 256, kPixels = 8;
+constexpr int kThreads = 128, kPixels = 8;
 constexpr int kMaxWeights = (48 << 10) / 4;
 
 struct FewInputs {
@@ -30,7 +30,8 @@ struct FilterInShared {
 };
 
 template <int kFeatures>
-__global__ void __launch_bounds__(kThreads) conv2d_few_inputs_f32_kernel(const __grid_constant__ FewInputs a) {
+__global__ void __launch_bounds__(kThreads, kFeatures == 8 ? 4 : 5)
+    conv2d_few_inputs_f32_kernel(const __grid_constant__ FewInputs a, const __grid_constant__ Epilogue epilogue) {
   auto& shared = block_shared<FilterInShared>();
   const int taps = a.R * a.S * a.C;
   for (int i = static_cast<int>(threadIdx.x); i < taps * a.K; i += kThreads) {
@@ -72,31 +73,49 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_inputs_f32_kernel(const _
     }
   }
 
-  float bias[kFeatures] = {};
-  if (a.bias) {
+  // Two quads at a time: the next in turn are moved to the front of the registers.
+  constexpr int kQuads = 2, kPerPixel = kFeatures / 4, kTurns = kPixels * kPerPixel / kQuads;
+  float4 quads[kTurns * kQuads];
 #pragma unroll
-    for (int f = 0; f < kFeatures; ++f) bias[f] = a.bias[k + f];
-  }
-#pragma unroll
-  for (int i = 0; i < kPixels; ++i) {
-    if (q0 + i >= a.Q) break;
-    float* const to = a.y + (static_cast<int64_t>(line) * a.Q + q0 + i) * a.K + k;
-#pragma unroll
-    for (int f = 0; f < kFeatures; f += 4) {
-      *reinterpret_cast<float4*>(to + f) = make_float4(sums[i][f] + bias[f], sums[i][f + 1] + bias[f + 1],
-                                                       sums[i][f + 2] + bias[f + 2], sums[i][f + 3] + bias[f + 3]);
+  for (int j = 0; j < kTurns * kQuads; ++j) {
+    const int i = j / kPerPixel, f = j % kPerPixel * 4;
+    quads[j] = make_float4(sums[i][f], sums[i][f + 1], sums[i][f + 2], sums[i][f + 3]);
+    if (a.bias) {
+      const float4 bias = *reinterpret_cast<const float4*>(a.bias + k + f);
+      quads[j] = map_quad(quads[j], bias, [](float x, float y) { return x + y; });
     }
+  }
+#pragma unroll 1
+  for (int turn = 0; turn < kTurns; ++turn) {
+    float4 v[kQuads];
+    int64_t at[kQuads];
+    bool valid[kQuads];
+#pragma unroll
+    for (int j = 0; j < kQuads; ++j) {
+      const int q = q0 + turn * (kQuads / kPerPixel) + j / kPerPixel;
+      valid[j] = q < a.Q;
+      at[j] = valid[j] ? (static_cast<int64_t>(line) * a.Q + q) * a.K + k + j % kPerPixel * 4 : 0;
+      v[j] = quads[j];
+    }
+    if (!epilogue.empty()) epilogue.apply(v, at);
+#pragma unroll
+    for (int j = 0; j < kQuads; ++j) {
+      if (valid[j]) *reinterpret_cast<float4*>(a.y + at[j]) = v[j];
+    }
+#pragma unroll
+    for (int j = 0; j + kQuads < kTurns * kQuads; ++j) quads[j] = quads[j + kQuads];
   }
 }
 
-void launch_few_inputs(FewInputs a, int64_t images, Stream stream) {
+void launch_few_inputs(FewInputs a, int64_t images, Stream stream, const EpilogueArgs& epilogue) {
   a.strips = static_cast<int>(ceil_div(a.Q, kPixels));
   a.groups = static_cast<int>(images * a.P * a.strips);
   const int features = a.K % 8 == 0 ? 8 : 4;
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(int64_t{a.groups} * (a.K / features), kThreads)),
                           .threads = kThreads,
                           .shared_bytes = static_cast<size_t>(a.R * a.S * a.C * a.K) * sizeof(float)};
-  launch(features == 8 ? conv2d_few_inputs_f32_kernel<8> : conv2d_few_inputs_f32_kernel<4>, shape, stream, a);
+  launch(features == 8 ? conv2d_few_inputs_f32_kernel<8> : conv2d_few_inputs_f32_kernel<4>, shape, stream, a,
+         Epilogue(epilogue, images * a.P * a.Q * a.K));
 }
 
 }  // namespace
@@ -108,7 +127,8 @@ const char* few_inputs_declines(const Conv2dShape& s) {
   return nullptr;
 }
 
-void conv2d_few_inputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream) {
+void conv2d_few_inputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream,
+                       const EpilogueArgs& epilogue) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
   launch_few_inputs({.x = x,
                      .w = w,
@@ -129,7 +149,7 @@ void conv2d_few_inputs(const Conv2dShape& s, const float* x, const float* w, con
                      .turned = false,
                      .strips = 0,
                      .groups = 0},
-                    s.N, stream);
+                    s.N, stream, epilogue);
 }
 
 const char* input_grad_few_inputs_declines(const Conv2dShape& s) {
@@ -141,7 +161,7 @@ const char* input_grad_few_inputs_declines(const Conv2dShape& s) {
 }
 
 void conv2d_input_grad_few_inputs(const Conv2dShape& s, const float* dy, const float* w, const float* bias, float* dx,
-                                  Stream stream) {
+                                  Stream stream, const EpilogueArgs& epilogue) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
   launch_few_inputs({.x = dy,
                      .w = w,
@@ -162,7 +182,7 @@ void conv2d_input_grad_few_inputs(const Conv2dShape& s, const float* dy, const f
                      .turned = true,
                      .strips = 0,
                      .groups = 0},
-                    s.N, stream);
+                    s.N, stream, epilogue);
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -5,7 +5,7 @@
 // sum over channels ends with a reduction over the warp. Warps of a block take neighbouring rows, which share inputs in
 // L1. No shared memory. Limits: stride 1, S in {1, 3, 4, 5, 7}.
 #include "kernels/cuda/conv2d_few_channels.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/epilogue.h"
 #include "kernels/cuda/sum_eight.h"
 
 namespace forger::FORGER_DEVICE {
@@ -22,7 +22,8 @@ struct FewOutputs {
 };
 
 template <int kOutputs, int kS>
-__global__ void __launch_bounds__(kThreads) conv2d_few_outputs_f32_kernel(const __grid_constant__ FewOutputs a) {
+__global__ void __launch_bounds__(kThreads)
+    conv2d_few_outputs_f32_kernel(const __grid_constant__ FewOutputs a, const __grid_constant__ Epilogue epilogue) {
   constexpr int kStrip = kOutputs == 1 ? 16 : 8;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(blockIdx.x * (kThreads / 32) + threadIdx.x / 32);
@@ -58,10 +59,14 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_outputs_f32_kernel(const 
   }
 
   // Lane 4 i + k writes output k of the group's pixel i.
+  constexpr int kGroups = kStrip / 8;
   const int k = lane % 4;
   const float bias = a.bias && k < kOutputs ? a.bias[k] : 0.f;
+  float4 results[kGroups];  // of one element each
+  int64_t at[kGroups];
+  bool valid[kGroups];
 #pragma unroll
-  for (int group = 0; group < kStrip / 8; ++group) {
+  for (int group = 0; group < kGroups; ++group) {
     float result = 0;
 #pragma unroll
     for (int o = 0; o < kOutputs; ++o) {
@@ -72,12 +77,19 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_outputs_f32_kernel(const 
       if (o == k) result = total;
     }
     const int q = q0 + group * 8 + lane / 4;
-    if (k < kOutputs && q < a.Q) a.y[((n * a.P + p) * a.Q + q) * kOutputs + k] = result + bias;
+    valid[group] = k < kOutputs && q < a.Q;
+    at[group] = valid[group] ? ((n * a.P + p) * a.Q + q) * kOutputs + k : 0;
+    results[group] = make_float4(result + bias, 0.f, 0.f, 0.f);
+  }
+  if (!epilogue.empty()) epilogue.apply(results, at);
+#pragma unroll
+  for (int group = 0; group < kGroups; ++group) {
+    if (valid[group]) a.y[at[group]] = results[group].x;
   }
 }
 
 template <int kOutputs>
-void launch_few_outputs(FewOutputs a, int64_t images, int64_t S, Stream stream) {
+void launch_few_outputs(FewOutputs a, int64_t images, int64_t S, Stream stream, const EpilogueArgs& epilogue) {
   a.strips = static_cast<int>(ceil_div(a.Q, kOutputs == 1 ? 16 : 8));
   a.warps = static_cast<int>(images * a.P * a.strips);
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(a.warps, kThreads / 32)), .threads = kThreads};
@@ -86,7 +98,7 @@ void launch_few_outputs(FewOutputs a, int64_t images, int64_t S, Stream stream) 
                       : S == 4 ? conv2d_few_outputs_f32_kernel<kOutputs, 4>
                       : S == 5 ? conv2d_few_outputs_f32_kernel<kOutputs, 5>
                                : conv2d_few_outputs_f32_kernel<kOutputs, 7>;
-  launch(kernel, shape, stream, a);
+  launch(kernel, shape, stream, a, Epilogue(epilogue, images * a.P * a.Q * kOutputs));
 }
 
 }  // namespace
@@ -99,13 +111,14 @@ const char* few_outputs_declines(const Conv2dShape& s) {
   return nullptr;
 }
 
-void conv2d_few_outputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream) {
+void conv2d_few_outputs(const Conv2dShape& s, const float* x, const float* w, const float* bias, float* y, Stream stream,
+                        const EpilogueArgs& epilogue) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
   const FewOutputs a{x, w, bias, y, i(s.H), i(s.W), i(s.C), i(s.R), i(s.P), i(s.Q), i(s.pad_top), i(s.pad_left), 0, 0};
   if (s.K == 1) {
-    launch_few_outputs<1>(a, s.N, s.S, stream);
+    launch_few_outputs<1>(a, s.N, s.S, stream, epilogue);
   } else {
-    launch_few_outputs<3>(a, s.N, s.S, stream);
+    launch_few_outputs<3>(a, s.N, s.S, stream, epilogue);
   }
 }
 

@@ -49,8 +49,9 @@ int tiles_of_group(int64_t tiles) {
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
-    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid) {
-  gemm_block<Engine>(problem, grid);
+    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid,
+                                    const __grid_constant__ Epilogue epilogue) {
+  gemm_block<Engine>(problem, grid, epilogue);
 }
 
 }  // namespace
@@ -76,7 +77,8 @@ size_t conv2d_statistics_counters(const Conv2dShape& s, Arithmetic arithmetic, c
 }
 
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, const GemmScratch& scratch, const BatchNormStatistics* statistics, Stream stream) {
+            float* y, const GemmScratch& scratch, const BatchNormStatistics* statistics, Stream stream,
+            const EpilogueArgs& epilogue) {
   const GemmSize size = conv2d_size(s);
   GemmStatistics columns;
   if (statistics) {
@@ -112,7 +114,7 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
         .statistics = columns,
     };
     launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan, scratch.counters,
-                        stream);
+                        epilogue, stream);
   });
 }
 

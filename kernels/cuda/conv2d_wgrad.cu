@@ -35,8 +35,8 @@ struct Conv2dFilterGradProblem {
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_filter_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dFilterGradProblem<kVec> problem,
-                                                const GemmGrid grid) {
-  gemm_block<Engine>(problem, grid);
+                                                const GemmGrid grid, const NoEpilogue none) {
+  gemm_block<Engine>(problem, grid, none);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmP
         .partials = scratch.partials,
     };
     launch_gemm<Engine>(conv2d_filter_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan,
-                        scratch.counters, stream);
+                        scratch.counters, {}, stream);
   });
 }
 

@@ -9,6 +9,8 @@
 //   row_offset(row)           of row `row` in C, in elements
 //   c, bias, partials         where results go; outputs = size of C
 //   statistics                only where columns of C get them (gemm_statistics.h)
+// What is done to C on its way out is an Epilogue's (epilogue.h), a kernel parameter of its own: it is read from the constant
+// bank, which a Problem, being changed by enter(), is not.
 //
 // Tiles of an operand in shared memory, without padding, swizzled so that no access below has bank conflicts:
 //   k-major:  [rows][16]   rows of four 16-byte chunks; chunk c of row e lies at c ^ (e / 2 % 4)
@@ -20,6 +22,7 @@
 #pragma once
 
 #include "kernels/cuda/column_tiles.h"
+#include "kernels/cuda/epilogue.h"
 #include "kernels/cuda/gemm_plan.h"
 #include "kernels/cuda/last_block.h"
 
@@ -125,33 +128,47 @@ struct GemmGrid {
   uint32_t* counters = nullptr;
 };
 
-/// Writes the block's tile of C from shared memory to `to`, with bias unless that is null.
-template <class Engine, class Problem>
-__device__ __forceinline__ void store_tile(const Problem& problem, int n0, float* to, const float* bias) {
+/// Writes the block's tile of C from shared memory to `to`: finished, with bias and epilogue, or as a partial sum.
+template <class Engine, bool kFinished, class Problem, class E>
+__device__ __forceinline__ void store_tile(const Problem& problem, const E& epilogue, int n0, float* to) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
-  constexpr int kChunks = T::kN / 4;
+  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks, kQuads = 4;
+  static_assert(T::kM % (kQuads * kRowStep) == 0);
   const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;
   const int width = min(4, problem.n - n);
   float add[4] = {};
-  if (bias) {
-    for (int i = 0; i < width; ++i) add[i] = bias[n + i];
+  if (kFinished && problem.bias) {
+    for (int i = 0; i < width; ++i) add[i] = problem.bias[n + i];
   }
   const bool vectors = problem.n % 4 == 0;
-  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += T::kThreads / kChunks) {
-    const int offset = shared.row_offset[row];
-    if (offset < 0) continue;
-    float4 v = *reinterpret_cast<const float4*>(&shared.c[row * GemmShared<T>::kRow + column]);
-    v = make_float4(v.x + add[0], v.y + add[1], v.z + add[2], v.w + add[3]);
-    float* const out = to + offset + n;
-    if (vectors) {
-      *reinterpret_cast<float4*>(out) = v;
-    } else {
-      out[0] = v.x;
-      if (width > 1) out[1] = v.y;
-      if (width > 2) out[2] = v.z;
-      if (width > 3) out[3] = v.w;
+#pragma unroll 1
+  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += kQuads * kRowStep) {
+    float4 v[kQuads];
+    int64_t at[kQuads];  // in C; rows beyond the last are computed as element 0, and not written
+    bool valid[kQuads];
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      const int offset = shared.row_offset[row + q * kRowStep];
+      valid[q] = offset >= 0;
+      at[q] = valid[q] ? offset + n : 0;
+      v[q] = *reinterpret_cast<const float4*>(&shared.c[(row + q * kRowStep) * GemmShared<T>::kRow + column]);
+      v[q] = make_float4(v[q].x + add[0], v[q].y + add[1], v[q].z + add[2], v[q].w + add[3]);
+    }
+    if (kFinished && !epilogue.empty()) epilogue.apply(v, at);
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      if (!valid[q]) continue;
+      float* const out = to + at[q];
+      if (vectors) {
+        *reinterpret_cast<float4*>(out) = v[q];
+      } else {
+        out[0] = v[q].x;
+        if (width > 1) out[1] = v[q].y;
+        if (width > 2) out[2] = v[q].z;
+        if (width > 3) out[3] = v[q].w;
+      }
     }
   }
 }
@@ -211,8 +228,8 @@ __device__ __forceinline__ void add_partials(const Problem& problem, int n0, int
 
 /// The last split of a tile to be done adds up all; with many splits the last one of each group its group, and the last of
 /// those the groups. True in the block that then has the sum in shared memory.
-template <class Engine, class Problem>
-__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, int n0, int split) {
+template <class Engine, class Problem, class E>
+__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, const E& epilogue, int n0, int split) {
   const int groups = (grid.splits + grid.group - 1) / grid.group, group = split / grid.group;
   const unsigned tile = blockIdx.z / static_cast<unsigned>(grid.splits) * gridDim.x + blockIdx.x;
   uint32_t* const counters = grid.counters + tile * static_cast<unsigned>(counters_per_tile(grid.splits, grid.group));
@@ -220,15 +237,15 @@ __device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGri
   if (!last_block(counters + group, static_cast<unsigned>(members))) return false;
   add_partials<Engine>(problem, n0, first, 1, members);
   if (groups == 1) return true;
-  store_tile<Engine>(problem, n0, problem.partials + first * static_cast<int64_t>(problem.outputs), nullptr);
+  store_tile<Engine, false>(problem, epilogue, n0, problem.partials + first * static_cast<int64_t>(problem.outputs));
   if (!last_block(counters + groups, static_cast<unsigned>(groups))) return false;
   add_partials<Engine>(problem, n0, 0, grid.group, groups);
   return true;
 }
 
 /// blockIdx.x: tiles of C, columns first (neighbours share A in L2); blockIdx.z: phases x splits of the reduction.
-template <class Engine, class Problem>
-__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid) {
+template <class Engine, class Problem, class E>
+__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid, const E& epilogue) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
   problem.enter(static_cast<int>(blockIdx.z) / grid.splits);
@@ -270,10 +287,10 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
       [&](int row, int column, float value) { shared.c[row * GemmShared<T>::kRow + column] = value; });
   __syncthreads();
   if (grid.splits > 1) {
-    store_tile<Engine>(problem, n0, problem.partials + split * static_cast<int64_t>(problem.outputs), nullptr);
-    if (!grid.counters || !sum_splits<Engine>(problem, grid, n0, split)) return;
+    store_tile<Engine, false>(problem, epilogue, n0, problem.partials + split * static_cast<int64_t>(problem.outputs));
+    if (!grid.counters || !sum_splits<Engine>(problem, grid, epilogue, n0, split)) return;
   }
-  store_tile<Engine>(problem, n0, problem.c, problem.bias);
+  store_tile<Engine, true>(problem, epilogue, n0, problem.c);
   if constexpr (requires { problem.statistics; }) tile_statistics<Engine>(problem, m0, n0);
 }
 

@@ -32,13 +32,14 @@ struct MatmulProblem {
 
 template <class Engine, Major kMajorA, Major kMajorB, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
-    matmul_f32_kernel(const __grid_constant__ MatmulProblem<kMajorA, kMajorB, kVec> problem, const GemmGrid grid) {
-  gemm_block<Engine>(problem, grid);
+    matmul_f32_kernel(const __grid_constant__ MatmulProblem<kMajorA, kMajorB, kVec> problem, const GemmGrid grid,
+                      const __grid_constant__ Epilogue epilogue) {
+  gemm_block<Engine>(problem, grid, epilogue);
 }
 
 template <Major kMajorA, Major kMajorB>
 void matmul_majors(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* a, const float* b,
-                   const float* bias, float* c, const GemmScratch& scratch, Stream stream) {
+                   const float* bias, float* c, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue) {
   const GemmSize size = matmul_size(s);
   with_engine<TileKind::small>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
@@ -53,7 +54,8 @@ void matmul_majors(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& 
         .c = c,
         .partials = scratch.partials,
     };
-    launch_gemm<Engine>(matmul_f32_kernel<Engine, kMajorA, kMajorB, kVec>, problem, s.m, s.n, 1, plan, scratch.counters, stream);
+    launch_gemm<Engine>(matmul_f32_kernel<Engine, kMajorA, kMajorB, kVec>, problem, s.m, s.n, 1, plan, scratch.counters, epilogue,
+                        stream);
   });
 }
 
@@ -68,10 +70,10 @@ bool matmul_vectors(const MatmulShape& s) {
 }
 
 void matmul(const MatmulShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* a, const float* b, const float* bias,
-            float* c, const GemmScratch& scratch, Stream stream) {
+            float* c, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue) {
   const auto run = s.transpose_a ? (s.transpose_b ? matmul_majors<Major::mn, Major::k> : matmul_majors<Major::mn, Major::mn>)
                                  : (s.transpose_b ? matmul_majors<Major::k, Major::k> : matmul_majors<Major::k, Major::mn>);
-  run(s, arithmetic, plan, a, b, bias, c, scratch, stream);
+  run(s, arithmetic, plan, a, b, bias, c, scratch, stream, epilogue);
 }
 
 }  // namespace forger::FORGER_DEVICE

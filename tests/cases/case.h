@@ -39,6 +39,7 @@ const std::vector<Case>& all_cases();
 // One list per file of this folder.
 void add_conv2d_cases(std::vector<Case>& cases);
 void add_linear_cases(std::vector<Case>& cases);
+void add_epilogue_cases(std::vector<Case>& cases);
 void add_elementwise_cases(std::vector<Case>& cases);
 void add_shape_cases(std::vector<Case>& cases);
 void add_pool_cases(std::vector<Case>& cases);

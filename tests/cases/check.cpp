@@ -261,8 +261,8 @@ const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
     for (const auto add :
-         {add_conv2d_cases, add_linear_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases, add_random_cases,
-          add_loss_cases, add_optimizer_cases, add_source_cases, add_pool_cases, add_program_cases}) {
+         {add_conv2d_cases, add_linear_cases, add_epilogue_cases, add_elementwise_cases, add_shape_cases, add_batch_norm_cases,
+          add_random_cases, add_loss_cases, add_optimizer_cases, add_source_cases, add_pool_cases, add_program_cases}) {
       add(all);
     }
     std::stable_sort(all.begin(), all.end(), [](const Case& a, const Case& b) { return a.op < b.op; });

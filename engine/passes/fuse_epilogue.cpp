@@ -1,0 +1,157 @@
+// Elementwise work on the result of a convolution or a matrix product goes into the kernel that makes it: one launch less, and
+// the result is neither written nor read in between.
+//
+// The node moves down to its one reader, whose other operands become its own (engine/ops/epilogue.h). Reshapes between the two
+// move behind them.
+#include <algorithm>
+#include <optional>
+
+#include "engine/ops/epilogue.h"
+#include "engine/ops/op_spec.h"
+#include "engine/ops/ops.h"
+#include "engine/passes/passes.h"
+#include "engine/passes/rewriter.h"
+
+namespace forger {
+namespace {
+
+bool takes_epilogue(const Node& node) {
+  const bool linear = node.op->name == "conv2d" || node.op->name == "conv2d_input_grad" || node.op->name == "matmul";
+  return linear && !epilogue_of(node.attributes);
+}
+
+/// An elementwise node as a tape and the tape's inputs; no instructions for other nodes.
+struct Elementwise {
+  ElementwiseTape tape;
+  std::vector<ValueId> inputs;  // of the tape
+  std::vector<ValueId> random;  // seed and step, if the tape has a dropout
+};
+
+Elementwise elementwise_of(const Node& node) {
+  const auto inputs = [&](size_t count) {
+    return std::vector<ValueId>(node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  Elementwise e;
+  if (node.op->name == "fused_elementwise") {
+    e.tape = node.attributes.get<ElementwiseTape>("tape");
+  } else if (node.op->name == "dropout") {
+    e.tape = {
+        1, {{ScalarOp::dropout, 0, 0, node.attributes.real("rate"), static_cast<uint64_t>(node.attributes.integer("stream"))}}};
+  } else if (const ScalarOp* op = scalar_op_of(*node.op)) {
+    const bool two = is_binary(*op);
+    const bool squared = two && node.inputs[0] == node.inputs[1];  // one input, read twice
+    e.tape = {
+        static_cast<uint16_t>(two && !squared ? 2 : 1),
+        {{*op, 0, static_cast<uint16_t>(two && !squared ? 1 : 0), node.attributes.has("p") ? node.attributes.real("p") : 0.0}}};
+  } else {
+    return e;
+  }
+  e.inputs = inputs(e.tape.num_inputs);
+  if (draws_random(e.tape)) e.random.assign(node.inputs.end() - 2, node.inputs.end());
+  return e;
+}
+
+/// The same tape with input `first` in front.
+ElementwiseTape with_first(const ElementwiseTape& tape, size_t first) {
+  ElementwiseTape result = tape;
+  const auto renumbered = [&](uint16_t value) {
+    if (value == first) return uint16_t{0};
+    return value < first ? static_cast<uint16_t>(value + 1) : value;
+  };
+  for (TapeInstruction& t : result.instructions) {
+    t.a = renumbered(t.a);
+    t.b = renumbered(t.b);
+  }
+  return result;
+}
+
+class Fuser {
+ public:
+  explicit Fuser(const Graph& graph) : graph_(graph), uses_(count_uses(graph)), producer_(graph.nodes().size(), nullptr) {}
+
+  Graph run() {
+    std::vector<bool> moved(graph_.nodes().size(), false);
+    for (const Node& node : graph_.nodes()) {
+      const auto operand = choose_operand(node);
+      if (!operand) continue;
+      producer_[static_cast<size_t>(node.id)] = behind_views(*operand);
+      for (ValueId id = *operand;; id = graph_.producer(id).inputs[0]) {
+        moved[static_cast<size_t>(graph_.producer(id).id)] = true;
+        if (graph_.producer(id).op->name != "reshape") break;
+      }
+    }
+    Rewriter rewriter(graph_);
+    for (const Node& node : graph_.nodes()) {
+      if (moved[static_cast<size_t>(node.id)]) continue;
+      if (producer_[static_cast<size_t>(node.id)]) {
+        emit(rewriter, node, *choose_operand(node), *producer_[static_cast<size_t>(node.id)]);
+      } else {
+        rewriter.copy(node);
+      }
+    }
+    return rewriter.finish();
+  }
+
+ private:
+  /// What computes `id`, reshapes apart; null if something else reads it.
+  const Node* behind_views(ValueId id) const {
+    while (uses_[static_cast<size_t>(id)] == 1) {
+      const Node& node = graph_.producer(id);
+      if (node.op->name != "reshape") return &node;
+      id = node.inputs[0];
+    }
+    return nullptr;
+  }
+
+  /// The operand of an elementwise node whose producer it joins: of several, that of the last, which is the nearest.
+  std::optional<ValueId> choose_operand(const Node& node) const {
+    const Elementwise e = elementwise_of(node);
+    const TensorType& out = graph_.type(node.outputs[0]);
+    std::optional<ValueId> best;
+    for (size_t i = 0; i < e.inputs.size(); ++i) {
+      const Node* from = behind_views(e.inputs[i]);
+      if (!from || !takes_epilogue(*from) || graph_.type(e.inputs[i]) != out || !epilogue_program(with_first(e.tape, i)))
+        continue;
+      // With another shape, only what has no period of its own stays what it is.
+      const bool same_shape = graph_.type(from->outputs[0]) == out;
+      const bool no_periods = std::all_of(e.inputs.begin(), e.inputs.end(), [&](ValueId id) {
+        return graph_.type(id).size() == out.size() || graph_.type(id).size() == 1;
+      });
+      if ((same_shape || no_periods) && (!best || from->id > behind_views(*best)->id)) best = e.inputs[i];
+    }
+    return best;
+  }
+
+  static void emit(Rewriter& rewriter, const Node& node, ValueId operand, const Node& from) {
+    const Graph& graph = rewriter.in();
+    Graph& out = rewriter.out();
+    Elementwise e = elementwise_of(node);
+    const auto first = std::find(e.inputs.begin(), e.inputs.end(), operand);
+    Attributes attributes = from.attributes;
+    attributes.set("epilogue", with_first(e.tape, static_cast<size_t>(first - e.inputs.begin())));
+    e.inputs.erase(first);
+
+    const Shape& shape = graph.type(from.outputs[0]).shape;
+    const bool reshaped = shape != graph.type(node.outputs[0]).shape;
+    std::vector<ValueId> inputs = rewriter.mapped(from.inputs);
+    for (ValueId id : e.inputs) {
+      const Value value = out.value(rewriter.mapped(id));
+      inputs.push_back(reshaped && value.type().size() != 1 ? reshape(value, shape).id() : value.id());
+    }
+    for (ValueId id : e.random) inputs.push_back(rewriter.mapped(id));
+    const Value result = out.append(*from.op, node.path, std::move(inputs), std::move(attributes))[0];
+    rewriter.replace(node.outputs[0], reshaped ? reshape(result, graph.type(node.outputs[0]).shape).id() : result.id());
+  }
+
+  const Graph& graph_;
+  std::vector<int> uses_;
+  std::vector<const Node*> producer_;  // of each elementwise node's result from now on
+};
+
+}  // namespace
+
+Graph fuse_epilogue(const Graph& graph) {
+  return Fuser(graph).run();
+}
+
+}  // namespace forger
