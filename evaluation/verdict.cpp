@@ -52,8 +52,8 @@ const char* name_of(Failure failure) {
   return "?";
 }
 
-Verdict judge_samples(const DigitMetrics& m, const DigitMetrics& floor) {
-  Verdict v;
+SampleVerdict judge_samples(const DigitMetrics& m, const DigitMetrics& floor) {
+  SampleVerdict v;
   std::vector<std::string> said;
   const auto found = [&](Failure failure, std::string text) {
     v.failures.push_back(failure);

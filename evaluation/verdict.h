@@ -14,7 +14,7 @@ enum class Failure {
 };
 const char* name_of(Failure failure);  // "copies", "collapse", "repeats", "dropped class", "noise"
 
-struct Verdict {
+struct SampleVerdict {
   std::vector<Failure> failures = {};
   bool good = false;  // the gate: no failure, FDz <= 20 floors, coverage >= .88, score >= 95 % of real, class TV <= .06
   bool excellent =
@@ -23,6 +23,6 @@ struct Verdict {
 };
 
 /// floor: the same metrics of real held-out images.
-Verdict judge_samples(const DigitMetrics& samples, const DigitMetrics& floor);
+SampleVerdict judge_samples(const DigitMetrics& samples, const DigitMetrics& floor);
 
 }  // namespace forger

@@ -65,7 +65,7 @@ class World {
     return s;
   }
   DigitMetrics measure(const Samples& s) const { return (*reference_)(s.classified, s.bytes()); }
-  Verdict verdict(const Samples& s) const { return judge_samples(measure(s), floor_); }
+  SampleVerdict verdict(const Samples& s) const { return judge_samples(measure(s), floor_); }
 
   const ImageDataset& train() const { return train_; }
   const ImageDataset& test() const { return test_; }
@@ -83,7 +83,7 @@ class World {
   DigitMetrics floor_;
 };
 
-std::vector<std::string> names(const Verdict& v) {
+std::vector<std::string> names(const SampleVerdict& v) {
   std::vector<std::string> found;
   for (const Failure f : v.failures) found.emplace_back(name_of(f));
   return found;
@@ -103,7 +103,7 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
 
   SUBCASE("real images") {
-    const Verdict v = w.verdict(real);
+    const SampleVerdict v = w.verdict(real);
     CHECK(names(v) == Names{});
     CHECK_MESSAGE(v.good, v.text);
   }
@@ -112,7 +112,7 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
     const auto classes = real.classified.classes();
     std::copy_if(all.begin(), all.end(), std::back_inserter(kept),
                  [&](int64_t i) { return classes[static_cast<size_t>(i)] != 4; });
-    const Verdict v = w.verdict(real.rows(kept));
+    const SampleVerdict v = w.verdict(real.rows(kept));
     CHECK(names(v) == Names{"dropped class"});
     CHECK(v.text.find("4 makes less than 2 %") != std::string::npos);
     CHECK_FALSE(v.good);
@@ -121,7 +121,7 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
     std::vector<int64_t> repeated;
     for (int64_t i = 0; i < kCount; ++i) repeated.push_back(i % 50);
     const Samples s = real.rows(repeated);
-    const Verdict v = w.verdict(s);
+    const SampleVerdict v = w.verdict(s);
     CHECK_MESSAGE(names(v) == Names{"repeats"}, v.text);
     CHECK(w.measure(s).duplicates == doctest::Approx(0.95));
     CHECK(w.measure(s).spread_ratio > 0.8);  // they are as varied as fifty images are
@@ -132,13 +132,13 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
       noise[i] = static_cast<uint8_t>(philox_block(1, 2, 3, static_cast<uint32_t>(i)).v[0]);
     std::vector<uint8_t> pixels = real.pixels;
     std::copy(noise.begin(), noise.end(), pixels.begin());
-    const Verdict v = w.verdict(w.classify(std::move(pixels)));
+    const SampleVerdict v = w.verdict(w.classify(std::move(pixels)));
     CHECK_MESSAGE(names(v) == Names{"noise"}, v.text);
     CHECK_FALSE(v.good);
   }
   SUBCASE("copies of training images, exact and with a little noise") {
     std::vector<uint8_t> pixels = World::slice(w.train(), 1000, kCount);
-    const Verdict v = w.verdict(w.classify(pixels));
+    const SampleVerdict v = w.verdict(w.classify(pixels));
     CHECK_MESSAGE(names(v) == Names{"copies"}, v.text);
     for (size_t i = 0; i < pixels.size(); ++i) {
       pixels[i] = static_cast<uint8_t>(
@@ -155,7 +155,7 @@ TEST_CASE("verdict: real images pass, planted failures are called by name") {
       pixels[i] = static_cast<uint8_t>(
           std::clamp(pixels[i] + static_cast<int>(static_cast<uint32_t>(i) * 2654435761u >> 28) - 8, 0, 255));
     }
-    const Verdict v = w.verdict(w.classify(std::move(pixels)));
+    const SampleVerdict v = w.verdict(w.classify(std::move(pixels)));
     CHECK_MESSAGE(std::find(v.failures.begin(), v.failures.end(), Failure::collapse) != v.failures.end(), v.text);
     CHECK_FALSE(v.good);
   }
