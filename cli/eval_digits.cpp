@@ -12,7 +12,6 @@
 namespace forger {
 namespace {
 
-constexpr int64_t kHeldOut = 10000;             // last images of the training set: the floor
 constexpr double kLeastAccuracy = 0.9;          // of the classifier, to be believed
 constexpr uint64_t kStackStream = 0x5354'4143;  // of the stacks that real digits are put into
 
@@ -70,15 +69,6 @@ ImageDataset load_test(const Judge& judge, const std::string& folder) {
   return test;
 }
 
-/// The training set without its last images, and these.
-std::pair<ImageBytes, ImageBytes> divide(const ImageDataset& train) {
-  const int64_t size = train.height * train.width * train.channels;
-  const int64_t held_out = std::min(kHeldOut, train.count / 2);
-  const std::span<const uint8_t> pixels = train.pixels;
-  const auto split = static_cast<size_t>((train.count - held_out) * size);
-  return {{pixels.first(split), size}, {pixels.subspan(split), size}};
-}
-
 EvalRow row(std::string key, std::string label, double value, double floor, std::string note) {
   return {std::move(key), std::move(label), value, floor, std::move(note)};
 }
@@ -112,7 +102,7 @@ EvalReport eval_digits(const ImageSamples& images, const std::string& name, cons
   judge.check_size(images, name);
   const std::string folder = a.data.empty() ? "datasets/mnist" : a.data;
   const ImageDataset test = load_test(judge, folder), train = judge.load(folder, Split::train);
-  const auto [train_bytes, held_out] = divide(train);
+  const auto [train_bytes, held_out] = divide_training_set(train.pixels, train.height * train.width * train.channels);
   Classified real = judge(test.pixels, "the reference", progress);
   EvalReport r;
   const double right = accuracy(real, test.labels);

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/recipe_options.h"
+#include "training/interrupt.h"
 #include "training/trainer.h"
 
 namespace forger {
@@ -16,8 +17,16 @@ struct TrainArguments {
   std::string recipe, resume, config_file, out;
 };
 
+/// Ctrl-C while data are loaded and the program is compiled.
+bool interrupted_early(const std::string& what_is) {
+  if (!InterruptGuard::requested()) return false;
+  fmt::print("interrupted before the first step: {}\n", what_is);
+  return true;
+}
+
 int train_new(const TrainArguments& arguments, const GivenOptions& given) {
   TrainingRun run(make_config(arguments.recipe, arguments.config_file, given), nullptr);
+  if (interrupted_early("nothing was written")) return kInterrupted;
   const Config& c = run.config();
   const auto directory =
       RunDirectory::create(arguments.out, fmt::format("{}-{}-seed{}", c.recipe(), device_kind(run.backend()), c.integer("seed")));
@@ -57,6 +66,7 @@ int train_from_start(const TrainArguments& arguments, const GivenOptions& given)
   const Config saved = make_config(recipe_in_file(file), file, {});
   check_recipe(arguments.recipe, saved, file);
   TrainingRun run(resumed_config(saved, file, given), nullptr);
+  if (interrupted_early(arguments.resume + " is as it was")) return kInterrupted;
   const auto directory = RunDirectory::open(arguments.resume);
   fmt::print("{}: has no checkpoint yet, begins again\n", arguments.resume);
   return train(run, directory) ? 0 : kInterrupted;
@@ -75,6 +85,7 @@ int train_resumed(const TrainArguments& arguments, const GivenOptions& given) {
   const Checkpoint checkpoint = find_checkpoint(arguments.resume, [](const std::string& note) { fmt::print("{}\n", note); });
   check_recipe(arguments.recipe, checkpoint.config, checkpoint.path);
   TrainingRun run(resumed_config(checkpoint.config, checkpoint.path, given), &checkpoint);
+  if (interrupted_early(arguments.resume + " is as it was")) return kInterrupted;
   const auto directory = RunDirectory::open(fs::path(checkpoint.path).parent_path());
   fmt::print("resumed from {}\n", checkpoint.path);
   return train(run, directory) ? 0 : kInterrupted;
@@ -94,6 +105,7 @@ void add_train(CLI::App& app, Action& action) {
   const auto flags = std::make_shared<RecipeFlags>(*command);
   command->callback([&action, arguments, flags] {
     action = [arguments, flags] {
+      const InterruptGuard interrupts;
       const GivenOptions given = flags->given();
       if (!arguments->resume.empty()) return train_resumed(*arguments, given);
       if (arguments->recipe.empty() && !arguments->config_file.empty())

@@ -13,6 +13,7 @@ namespace forger {
 namespace {
 
 constexpr int64_t kLeastSamples = 100;
+constexpr int64_t kHeldOut = 10000;
 constexpr int64_t kPixelQueries = 1000;  // pixel distances to all training images are the dearest part
 
 Points features_of(const Classified& c) {
@@ -41,6 +42,12 @@ double share(int64_t part, int64_t all) {
 }
 
 }  // namespace
+
+std::pair<ImageBytes, ImageBytes> divide_training_set(std::span<const uint8_t> pixels, int64_t size) {
+  const int64_t count = static_cast<int64_t>(pixels.size()) / size, held_out = std::min(kHeldOut, count / 2);
+  const auto split = static_cast<size_t>((count - held_out) * size);
+  return {{pixels.first(split), size}, {pixels.subspan(split), size}};
+}
 
 DigitReference::DigitReference(Classified reference, ImageBytes train, ImageBytes held_out)
     : reference_(std::move(reference)),

@@ -17,6 +17,9 @@ struct ImageBytes {
   int64_t count() const { return static_cast<int64_t>(pixels.size()) / size; }
 };
 
+/// The images of a training set without its last 10,000 (of a small set half of them), and these: held out, they are the floor.
+std::pair<ImageBytes, ImageBytes> divide_training_set(std::span<const uint8_t> pixels, int64_t size);
+
 struct DigitMetrics {
   int64_t count = 0;
   // In the space of z-scored live features, against the reference.

@@ -108,6 +108,15 @@ void add_shifts(ImageDataset& images) {
   images.count = 5 * n;
 }
 
+RealData table_of(const ImageDataset& images, const Config& config) {
+  RealData data;
+  data.stack = stack_of(config);
+  data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
+  data.bytes.resize(images.pixels.size());
+  std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
+  return data;
+}
+
 RealData load_pictures(const Config& config, DType real) {
   const std::string& folder = config.text("data");
   ImageDataset images = load_config_images(config, Split::train);
@@ -116,11 +125,7 @@ RealData load_pictures(const Config& config, DType real) {
   if (of_classifier) check_labels(images, folder);
   if (of_classifier && config.integer("shifts") == 1) add_shifts(images);
   if (images.count > kMaxRows) fail<DataError>("{}: {} images are too many", folder, images.count);
-  RealData data;
-  data.stack = stack_of(config);
-  data.table = {DType::u8, {images.count, images.height, images.width, images.channels}};
-  data.bytes.resize(images.pixels.size());
-  std::memcpy(data.bytes.data(), images.pixels.data(), images.pixels.size());
+  RealData data = table_of(images, config);
   data.description = fmt::format("{}: {} images of {}x{}x{}", folder, images.count, images.height, images.width, images.channels);
   if (data.stack > 1) data.description += fmt::format(", {} at random stacked as channels", data.stack);
   if (of_classifier) {
@@ -153,6 +158,16 @@ ImageDataset load_config_images(const Config& config, Split split) {
     fail<ConfigError>("--stack: {} images do not fill {} channels; give --channels {}", stack, channels, stack);
   }
   return load_images(config.text("data"), split, side, side, static_cast<int>(channels / stack));
+}
+
+ImageDataset held_out_images(const Config& config) {
+  ImageDataset images = load_config_images(config, Split::train);
+  const int64_t first = images.count - config.integer("holdout");
+  const int64_t size = images.height * images.width * images.channels;
+  images.pixels.erase(images.pixels.begin(), images.pixels.begin() + first * size);
+  if (!images.labels.empty()) images.labels.erase(images.labels.begin(), images.labels.begin() + first);
+  images.count -= first;
+  return images;
 }
 
 RealData load_real_data(const Config& config, DType real) {
@@ -205,6 +220,11 @@ std::vector<float> real_images(const RealData& data, int64_t count) {
     }
   }
   return images;
+}
+
+std::vector<float> held_out_samples(const Config& config, int64_t count) {
+  if (!config.has("holdout") || config.integer("holdout") == 0) return {};
+  return real_images(table_of(held_out_images(config), config), count);
 }
 
 std::vector<double> real_points(const RealData& data, const Config& config, int64_t count) {

@@ -39,6 +39,9 @@ Mixture mixture_of(const std::string& name);
 /// DataError, ConfigError.
 ImageDataset load_config_images(const Config& config, Split split);
 
+/// The last "holdout" images of the training set, which training leaves out. Throws as load_config_images does.
+ImageDataset held_out_images(const Config& config);
+
 /// Loads what the config's "data" (a folder of images) or "distribution" asks for, with labels if "conditional" does: those
 /// of the images, or the modes of a distribution. Throws DataError, ConfigError.
 RealData load_real_data(const Config& config, DType real = DType::f32);
@@ -61,6 +64,9 @@ RealBatch real_batch(const RealData& data, const DataInputs& inputs, const Batch
 
 /// The first images as the network sees them, [at most count, H, W, C] in [-1, 1].
 std::vector<float> real_images(const RealData& data, int64_t count);
+
+/// The same of the first held-out images; empty without "holdout".
+std::vector<float> held_out_samples(const Config& config, int64_t count);
 
 /// `count` real samples [count, D] of a distribution as doubles, for pictures and distances: all of a finite table's
 /// rows if there are fewer.

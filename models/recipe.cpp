@@ -53,6 +53,8 @@ std::vector<Option> common_options() {
       integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
       changeable(integer_option("log-every", 100, 1, kAny, "steps between log lines")),
       changeable(integer_option("sample-every", 100, 1, kAny, "steps between pictures")),
+      changeable(integer_option("eval-every", 0, 0, kAny,
+                                "steps between evaluations of some samples, as forger eval makes of more; 0: none")),
       changeable(integer_option("checkpoint-every", 1000, 1, kAny, "steps between checkpoints")),
       changeable(integer_option("keep", 3, 1, 1e9, "newest checkpoints to keep")),
       changeable(choice_option("on-collapse", "continue", {"continue", "stop"},

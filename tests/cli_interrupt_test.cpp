@@ -65,6 +65,41 @@ TEST_CASE("Ctrl-C and SIGTERM save, exit with 130, and the run goes on as if not
   }
 }
 
+TEST_CASE("Ctrl-C before the first step says so, exits with 130 and leaves nothing") {
+  Workplace w;
+  put_images(w / "data", 20000);
+  bool early = false;
+  // The signal is sent as soon as the process would hear it; a slow machine may still come to its first step.
+  for (int attempt = 0; attempt < 10 && !early; ++attempt) {
+    std::filesystem::remove_all(w / "r");
+    Process p = w.start("train dcgan --data data --batch 4 --steps 100000 --threads 1 --out r");
+    REQUIRE(p.wait_until([&] { return p.catches(SIGINT); }));
+    p.send(SIGINT);
+    const Outcome outcome = p.finish();
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 130);
+    CHECK(outcome.err == "");
+    early = outcome.out == "interrupted before the first step: nothing was written\n";
+    CHECK((early || contains(outcome.out, "interrupted after step ")));
+    CHECK(w.has("r") == !early);
+  }
+  CHECK(early);
+}
+
+TEST_CASE("a run that was killed before its last checkpoint has all its pictures after a resume") {
+  Workplace w;
+  FORGER_RUN_OK(w, "train pattern1010 --steps 8 --checkpoint-every 4 --out r");
+  const std::string losses = w.text("r/losses.png");
+  // The checkpoint is the last of these that is written: without it, whatever is missing is made again.
+  std::filesystem::remove(w / ("r/" + checkpoint_name(8)));
+  for (const char* name : {"losses.png", "outputs.png", "report.html"}) std::filesystem::remove(w / ("r/" + std::string(name)));
+  FORGER_RUN_OK(w, "train --resume r");
+  CHECK(w.text("r/losses.png") == losses);
+  CHECK((w.has("r/outputs.png") && w.has("r/report.html")));
+  namespace fs = std::filesystem;
+  CHECK(fs::last_write_time(w / "r/losses.png") <= fs::last_write_time(w / ("r/" + checkpoint_name(8))));
+}
+
 TEST_CASE("SIGKILL at any moment loses at most the steps since the last checkpoint") {
   Workplace w;
   constexpr int64_t kSteps = 60000;

@@ -82,6 +82,16 @@ class Process {
     ::waitpid(pid_, nullptr, 0);
   }
 
+  /// Whether forger has a handler of its own for a signal. (Before it is loaded, its process is the tests' with theirs.)
+  bool catches(int signal) const {
+    const std::string process = "/proc/" + std::to_string(pid_);
+    std::error_code error;
+    if (!std::filesystem::equivalent(process + "/exe", FORGER_BINARY, error)) return false;
+    const std::string status = get_text(process + "/status");
+    const size_t at = status.find("SigCgt:");
+    return at != std::string::npos && (std::stoull(status.substr(at + 7), nullptr, 16) >> (signal - 1) & 1) != 0;
+  }
+
   void send(int signal) const { ::kill(pid_, signal); }
 
   /// Waits until `what` holds, at most a minute. False if the process ended before.

@@ -4,6 +4,7 @@
 
 #include "tests/cli_testing.h"
 #include "training/event_file.h"
+#include "training/safetensors.h"
 
 TEST_SUITE_BEGIN("command line: watching");
 
@@ -78,6 +79,90 @@ TEST_CASE("a run that diverges leaves a report with that verdict") {
   CHECK(contains(w.text("r/log.txt"), "verdict: diverged: "));
   CHECK(verdicts_of(w.text("r/metrics.jsonl")).back()["verdict"] == "diverged");
   CHECK(data_of(w.text("r/report.html"))["verdicts"].back()["verdict"] == "diverged");
+}
+
+TEST_CASE("losses that go round in circles are told") {
+  Workplace w;
+  FORGER_RUN_OK(w,
+                "train pattern1010 --batch 64 --loss non-saturating --momentum 0.9 --g-lr 0.05 --d-lr 0.05 --steps 1600 "
+                "--log-every 10 --sample-every 1000 --threads 1 --out r");
+  CHECK(contains(w.text("r/log.txt"), "warning: oscillation: D's loss goes up and down every "));
+  const auto verdicts = verdicts_of(w.text("r/metrics.jsonl"));
+  REQUIRE(!verdicts.empty());
+  CHECK(contains(nlohmann::json(verdicts).dump(), "oscillation"));
+}
+
+TEST_CASE("a generator that makes training images is told") {
+  Workplace w;
+  put_images(w / "data");
+  const std::string flags = " --data data --batch 2 --threads 1 --grid 4x4 ";
+  FORGER_RUN_OK(w, "train mlp --steps 1 --out a" + flags);
+  FORGER_RUN_OK(w, "export a --format safetensors --out a.safetensors");
+  const auto file = forger::read_safetensors(w / "a.safetensors");
+  auto tensors = file.tensors;
+  // Whatever the noise: the first image, through tanh.
+  const auto images = get_file(w / "data/train-images-idx3-ubyte");
+  std::vector<float> bias, kernel(784 * 1024, 0.f);
+  for (size_t i = 0; i < 784; ++i) bias.push_back(std::atanh(0.999f * (static_cast<float>(images[16 + i]) / 127.5f - 1)));
+  for (auto& t : tensors) {
+    if (t.name == "G.dense_4.bias") t = forger::stored_tensor(t.name, {784}, bias);
+    if (t.name == "G.dense_4.weight") t = forger::stored_tensor(t.name, {784, 1024}, kernel);
+  }
+  forger::write_safetensors(w / "copy.safetensors", tensors, {});
+  FORGER_RUN_OK(w, "import copy.safetensors --recipe mlp --g-lr 0 --out b" + flags);
+  FORGER_RUN_OK(w, "train --resume b --steps 1");
+  CHECK(contains(w.text("b/log.txt"), "verdict: memorisation: 100 % of the samples copy training images"));
+  CHECK(verdicts_of(w.text("b/metrics.jsonl")).back()["verdict"] == "memorisation");
+  CHECK(data_of(w.text("b/report.html"))["verdicts"].back()["verdict"] == "memorisation");
+}
+
+TEST_CASE("evaluations while a run goes on: recorded, judged, the same after a resume") {
+  Workplace w;
+  const std::string flags =
+      "train gaussians4 --g-lr 1 --eval-every 300 --sample-every 100000 --batch 16 --threads 1 --log-every 25 ";  // G runs off to
+                                                                                                                  // one point
+  FORGER_RUN_OK(w, flags + "--steps 900 --out whole");
+  const auto verdicts = verdicts_of(w.text("whole/metrics.jsonl"));
+  REQUIRE(!verdicts.empty());
+  CHECK(verdicts[0]["step"] == 900);
+  CHECK(contains(verdicts[0]["message"].get<std::string>(), "evaluated samples cover "));
+  const auto data = data_of(w.text("whole/report.html"));
+  CHECK(data["series"]["eval/modes"].size() == 3);
+  for (const auto& point : data["series"]["eval/covered"]) CHECK(point[1].get<double>() < 0.5);
+  CHECK(contains(w.text("whole/log.txt"), "  300 evaluation: modes "));
+  CHECK(contains(w.text("whole/" + std::string(forger::kEventFileName)), "eval/modes"));
+
+  FORGER_RUN_OK(w, flags + "--steps 600 --out parts");
+  FORGER_RUN_OK(w, "train --resume parts --steps 900");
+  CHECK(verdicts_of(w.text("parts/metrics.jsonl")) == verdicts);
+  CHECK(w.text("parts/" + checkpoint_name(900)) == w.text("whole/" + checkpoint_name(900)));
+  CHECK(data_of(w.text("parts/report.html"))["series"]["eval/modes"] == data["series"]["eval/modes"]);
+
+  put_images(w / "data");
+  for (const char* end : {"images-idx3-ubyte", "labels-idx1-ubyte"})
+    std::filesystem::copy(w / ("data/train-" + std::string(end)), w / ("data/t10k-" + std::string(end)));
+  FORGER_REFUSES(w, "train mlp --data data --eval-every 10 --out m", "--eval-every", "leave it out");
+  CHECK(!w.has("m"));
+}
+
+TEST_CASE("what a step changes, and D on images that it does not learn from") {
+  Workplace w;
+  put_images(w / "data");
+  FORGER_RUN_OK(w,
+                "train mlp --data data --holdout 32 --batch 4 --optimizer sgd --momentum 0 --g-lr 0 --d-lr 0.01 --steps 4 "
+                "--log-every 2 --sample-every 2 --grid 2x2 --threads 1 --out r");
+  const auto series = data_of(w.text("r/report.html"))["series"];
+  REQUIRE(series["d_update"].size() == 2);  // not of the last line, which is an extra
+  for (const auto& point : series["g_update"]) CHECK(point[1] == 0.0);
+  for (const auto& point : series["d_update"]) {
+    CHECK(point[1].get<double>() > 1e-7);
+    CHECK(point[1].get<double>() < 0.1);
+  }
+  CHECK(series["d_train"].size() == 3);
+  CHECK(series["d_holdout"].size() == 3);
+  CHECK(series["d_train"][2][1] != series["d_holdout"][2][1]);
+  FORGER_RUN_OK(w, "train mlp --data data --batch 4 --steps 1 --grid 2x2 --threads 1 --out none");
+  CHECK_FALSE(data_of(w.text("none/report.html"))["series"].contains("d_holdout"));
 }
 
 TEST_CASE("the report holds the run, in one file without a network") {

@@ -24,7 +24,7 @@ Monitor monitor() {
 
 std::vector<Trouble> troubles(const Monitor& m) {
   std::vector<Trouble> found;
-  for (const Verdict& v : m.verdicts()) {
+  for (const RunVerdict& v : m.verdicts()) {
     CHECK(v.message.find('\n') == std::string::npos);
     found.push_back(v.trouble);
   }
@@ -121,6 +121,42 @@ TEST_CASE("monitor: oscillation is a period, not noise and not a trend") {
     alarms += !troubles(after_losses([&](int64_t s) -> LossRecord { return {s, noise(random), 0.6, 1}; }, 8000)).empty();
   }
   CHECK(alarms == 0);
+}
+
+TEST_CASE("monitor: evaluations show collapse, copies, and classes that come and go") {
+  const auto after = [](const std::vector<EvaluationRecord>& records) {
+    Monitor m = monitor();
+    for (const EvaluationRecord& r : records) m.add(r);
+    return troubles(m);
+  };
+  const auto covers = [](int64_t step, double share) { return EvaluationRecord{.step = step, .covered = share}; };
+  CHECK(after({covers(1000, 0.4), covers(2000, 0.3)}) == Found{Trouble::collapse});
+  CHECK(after({covers(1000, 0.3), covers(2000, 0.45)}) == Found{});  // still spreading out
+  CHECK(after({covers(1000, 0.6), covers(2000, 0.3)}) == Found{});
+  CHECK(after({covers(400, 0.4), covers(800, 0.3)}) == Found{});
+  CHECK(after({covers(1000, 0.3)}) == Found{});
+
+  const auto classes = [](int64_t step, std::vector<double> shares, double fdz) {
+    return EvaluationRecord{.step = step, .covered = 1, .fdz = fdz, .copies = 0, .class_shares = std::move(shares)};
+  };
+  CHECK(after({classes(1000, {0.01, 0.99}, 1), classes(2000, {0.01, 0.99}, 1)}) == Found{Trouble::collapse});
+  CHECK(after({classes(1000, {0.03, 0.97}, 1), classes(2000, {0.01, 0.99}, 1)}) == Found{});
+  const std::vector<double> one{0.6, 0.4}, other{0.4, 0.6};
+  const auto moving = [&](double last_fdz) {
+    return after({classes(1000, one, 5), classes(2000, other, 5), classes(3000, one, 5), classes(4000, other, last_fdz)});
+  };
+  CHECK(moving(5) == Found{Trouble::oscillation});
+  CHECK(moving(4) == Found{});  // it gets better
+  CHECK(after({classes(1000, one, 5), classes(2000, other, 5), classes(3000, other, 5), classes(4000, one, 5)}) == Found{});
+
+  CHECK(after({EvaluationRecord{.step = 100, .copies = 0.11}}) == Found{Trouble::memorisation});
+  CHECK(after({EvaluationRecord{.step = 100, .copies = 0.09}}) == Found{});
+}
+
+TEST_CASE("monitor: two sights of one trouble are one verdict") {
+  Monitor m = after_samples({600, 0.3, kNone, kNone, kNone}, {700, 0.3, kNone, kNone, kNone});
+  for (const int64_t step : {600, 700}) m.add(EvaluationRecord{.step = step, .covered = 0.1});
+  CHECK(troubles(m) == Found{Trouble::collapse});
 }
 
 TEST_CASE("monitor: autocorrelation of known series") {

@@ -21,17 +21,6 @@ std::string learning_rate_name(const Config& config) {
   return "C/" + config.text("optimizer") + "/learning_rate";
 }
 
-/// The last images of the training set, which training left out.
-ImageDataset held_out(const Config& config) {
-  ImageDataset images = load_config_images(config, Split::train);
-  const int64_t first = images.count - config.integer("holdout");
-  const int64_t size = images.height * images.width * images.channels;
-  images.pixels.erase(images.pixels.begin(), images.pixels.begin() + first * size);
-  images.labels.erase(images.labels.begin(), images.labels.begin() + first);
-  images.count -= first;
-  return images;
-}
-
 class ClassifierTrainer {
  public:
   ClassifierTrainer(TrainingRun& run, const RunDirectory& directory)
@@ -137,7 +126,7 @@ class ClassifierTrainer {
   }
 
   void save(int64_t step) {
-    if (config_.integer("holdout") > 0) report(step, "held-out images", "held_out_accuracy", held_out(config_));
+    if (config_.integer("holdout") > 0) report(step, "held-out images", "held_out_accuracy", held_out_images(config_));
     save_checkpoint(directory_.checkpoint_file(step), run_.variables(), config_, run_.data_crc());
     directory_.prune_checkpoints(config_.integer("keep"), step);
     line_start_ = Clock::now();

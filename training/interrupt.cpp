@@ -7,6 +7,7 @@ namespace {
 
 // A signal handler can reach nothing but a global.
 volatile std::sig_atomic_t stop_requested = 0;
+int guards = 0;
 
 void handle(int signal) {
   if (stop_requested) {
@@ -19,12 +20,14 @@ void handle(int signal) {
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
+  if (guards++ > 0) return;
   stop_requested = 0;
   std::signal(SIGINT, handle);
   std::signal(SIGTERM, handle);
 }
 
 InterruptGuard::~InterruptGuard() {
+  if (--guards > 0) return;
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }

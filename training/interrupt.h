@@ -3,7 +3,8 @@
 
 namespace forger {
 
-/// While one lives, SIGINT and SIGTERM set a flag instead of ending the process. A second signal ends it at once.
+/// While one lives, SIGINT and SIGTERM set a flag instead of ending the process. A second signal ends it at once. One within
+/// another changes nothing.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "evaluation/classes.h"
 #include "kernels/common/errors.h"
 
 namespace forger {
@@ -13,6 +14,7 @@ constexpr const char* kNames[] = {"diverged", "collapse", "memorisation", "d-won
 constexpr size_t kFewest = 3;               // records that a window has at least, whatever their distance
 constexpr size_t kMostLosses = 256;         // records kept: enough for a window and for an oscillation's period
 constexpr size_t kOscillationRecords = 64;  // with fewer, noise has peaks above the limit
+constexpr size_t kClassMoveLooks = 4;       // evaluations in which classes come and go: once is learning
 constexpr double kGrowth = 1.1;             // between two looks: still on its way, not collapsed
 constexpr double kMoves = 0.05;             // an oscillation is no ripple: standard deviation as a share of the equilibrium
 
@@ -45,23 +47,32 @@ void Monitor::add(const SampleRecord& record) {
   if (samples_.size() > 2) samples_.pop_front();
 }
 
-std::vector<Verdict> Monitor::verdicts() const {
-  std::vector<Verdict> found;
+void Monitor::add(const EvaluationRecord& record) {
+  evaluations_.push_back(record);
+  if (evaluations_.size() > kClassMoveLooks) evaluations_.pop_front();
+}
+
+std::vector<RunVerdict> Monitor::verdicts() const {
+  std::vector<RunVerdict> found;
   if (!not_finite_.empty()) found.push_back({Trouble::diverged, not_finite_});
   judge_window(found);
   judge_samples(found);
   judge_oscillation(found);
+  judge_evaluations(found);
   if (copied_ >= kCopies) {
     found.push_back({Trouble::memorisation,
                      fmt::format("{:.0f} % of the samples copy training images (limit {:.0f} %); train on more data, or for "
                                  "fewer steps",
                                  100 * copied_, 100 * kCopies)});
   }
-  std::stable_sort(found.begin(), found.end(), [](const Verdict& a, const Verdict& b) { return a.trouble < b.trouble; });
+  std::stable_sort(found.begin(), found.end(), [](const RunVerdict& a, const RunVerdict& b) { return a.trouble < b.trouble; });
+  // Two sights of one trouble are one verdict.
+  const auto same = [](const RunVerdict& a, const RunVerdict& b) { return a.trouble == b.trouble; };
+  found.erase(std::unique(found.begin(), found.end(), same), found.end());
   return found;
 }
 
-void Monitor::judge_window(std::vector<Verdict>& found) const {
+void Monitor::judge_window(std::vector<RunVerdict>& found) const {
   if (losses_.size() < kFewest || losses_.back().step < kWindow) return;
   const int64_t now = losses_.back().step;
   std::vector<LossRecord> window;
@@ -92,7 +103,7 @@ void Monitor::judge_window(std::vector<Verdict>& found) const {
 }
 
 /// Two looks in a row: one bad picture is no collapse, and a generator that is still spreading out is none either.
-void Monitor::judge_samples(std::vector<Verdict>& found) const {
+void Monitor::judge_samples(std::vector<RunVerdict>& found) const {
   if (samples_.size() < 2 || samples_.front().step < kWindow) return;
   const auto both = [&](auto bad) { return bad(samples_[0]) && bad(samples_[1]); };  // NaN is never bad
   const SampleRecord& last = samples_.back();
@@ -113,7 +124,53 @@ void Monitor::judge_samples(std::vector<Verdict>& found) const {
   }
 }
 
-void Monitor::judge_oscillation(std::vector<Verdict>& found) const {
+/// Like pictures, two in a row; classes that come and go need more.
+void Monitor::judge_evaluations(std::vector<RunVerdict>& found) const {
+  if (evaluations_.empty()) return;
+  const EvaluationRecord& last = evaluations_.back();
+  if (last.copies > kNearCopies) {
+    found.push_back({Trouble::memorisation,
+                     fmt::format("{:.0f} % of the evaluated samples are nearly training images (limit {:.0f} %); train on more "
+                                 "data, or for fewer steps",
+                                 100 * last.copies, 100 * kNearCopies)});
+  }
+  if (evaluations_.size() < 2) return;
+  const EvaluationRecord& before = evaluations_[evaluations_.size() - 2];
+  if (before.step < kWindow) return;
+  const auto low = [](double earlier, double now, double limit) {
+    return earlier < limit && now < limit && !(now > kGrowth * earlier);
+  };
+  const auto rarest = [](const EvaluationRecord& r) {
+    const auto it = std::min_element(r.class_shares.begin(), r.class_shares.end());
+    return it == r.class_shares.end() ? 1.0 : *it;
+  };
+  if (low(before.covered, last.covered, kCoverage)) {
+    found.push_back({Trouble::collapse, fmt::format("the evaluated samples cover {:.0f} % of what real ones do (limit {:.0f} %); "
+                                                    "lower --g-lr, or try another --seed",
+                                                    100 * last.covered, 100 * kCoverage)});
+  } else if (low(rarest(before), rarest(last), kClassShare)) {
+    const auto it = std::min_element(last.class_shares.begin(), last.class_shares.end());
+    found.push_back(
+        {Trouble::collapse, fmt::format("class {} is {:.1f} % of the evaluated samples (limit {:.0f} %); lower --g-lr, "
+                                        "or try another --seed",
+                                        it - last.class_shares.begin(), 100 * *it, 100 * kClassShare)});
+  }
+  if (evaluations_.size() < kClassMoveLooks) return;
+  double least = 1;
+  for (size_t i = 1; i < evaluations_.size(); ++i) {
+    const auto &a = evaluations_[i - 1].class_shares, &b = evaluations_[i].class_shares;
+    least = std::min(least, a.empty() || a.size() != b.size() ? 0.0 : total_variation(a, b));
+  }
+  // A distance that falls by a tenth says that it goes somewhere.
+  if (least > kClassMoves && kGrowth * last.fdz > evaluations_.front().fdz) {
+    found.push_back({Trouble::oscillation, fmt::format("classes come and go: {:.0f} % of the samples or more change their class "
+                                                       "from one evaluation to the next (limit {:.0f} %), and FDz does not "
+                                                       "fall; lower --g-lr and --d-lr, or --beta1",
+                                                       100 * least, 100 * kClassMoves)});
+  }
+}
+
+void Monitor::judge_oscillation(std::vector<RunVerdict>& found) const {
   if (losses_.size() < kOscillationRecords || !equilibrium_.d_loss || *equilibrium_.d_loss <= 0) return;
   std::vector<double> series;
   for (const LossRecord& r : losses_) series.push_back(r.d_loss);

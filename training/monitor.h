@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ const char* name_of(Trouble trouble);
 /// The trouble of this name, or none.
 std::optional<Trouble> trouble_of(const std::string& name);
 
-struct Verdict {
+struct RunVerdict {
   Trouble trouble;
   std::string message;  // what was seen, its limit, what to try: one line
 };
@@ -38,6 +39,15 @@ struct SampleRecord {
   double g_gradient, d_gradient;  // norms, see training/gradient_norms.h
 };
 
+/// An evaluation, see training/periodic_evaluation.h. NaN and an empty list: not measured.
+struct EvaluationRecord {
+  int64_t step = 0;
+  double covered = std::numeric_limits<double>::quiet_NaN();  // as a share of what real samples cover, or of all modes
+  double fdz = std::numeric_limits<double>::quiet_NaN();      // Frechet distance
+  double copies = std::numeric_limits<double>::quiet_NaN();  // share of samples nearer to a training image than held-out ones are
+  std::vector<double> class_shares = {};
+};
+
 class Monitor {
  public:
   static constexpr int64_t kWindow = 500;          // steps
@@ -49,28 +59,34 @@ class Monitor {
   static constexpr double kCoverage = 0.5;         // collapse: below
   static constexpr double kAutocorrelation = 0.5;  // oscillation: a peak above
   static constexpr double kCopies = 0.2;           // memorisation: share of samples from
+  static constexpr double kNearCopies = 0.1;       // memorisation, in an evaluation: share above
+  static constexpr double kClassShare = 0.02;      // collapse, in evaluations of ten classes: a class below
+  static constexpr double kClassMoves = 0.15;      // oscillation: total variation between evaluations above
 
   explicit Monitor(LossBalance equilibrium) : equilibrium_(std::move(equilibrium)) {}
 
   /// Steps ascend. Records of less than kWindow steps into the run count, but give no verdict.
   void add(const LossRecord& record);
   void add(const SampleRecord& record);
+  void add(const EvaluationRecord& record);
   /// The share of samples that copy training images, looked at once, at the end.
   void set_copied_share(double share) { copied_ = share; }
   /// A loss or a weight is not finite.
   void set_not_finite(std::string what) { not_finite_ = std::move(what); }
 
   /// What is wrong now, worst first; empty: healthy.
-  std::vector<Verdict> verdicts() const;
+  std::vector<RunVerdict> verdicts() const;
 
  private:
-  void judge_window(std::vector<Verdict>& found) const;
-  void judge_samples(std::vector<Verdict>& found) const;
-  void judge_oscillation(std::vector<Verdict>& found) const;
+  void judge_window(std::vector<RunVerdict>& found) const;
+  void judge_samples(std::vector<RunVerdict>& found) const;
+  void judge_evaluations(std::vector<RunVerdict>& found) const;
+  void judge_oscillation(std::vector<RunVerdict>& found) const;
 
   LossBalance equilibrium_;
   std::deque<LossRecord> losses_;
   std::deque<SampleRecord> samples_;
+  std::deque<EvaluationRecord> evaluations_;
   double copied_ = 0;
   std::string not_finite_;
 };

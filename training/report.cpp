@@ -53,9 +53,9 @@ std::vector<size_t> spread(size_t count, size_t most) {
   return indices;
 }
 
-/// Every number of metrics.jsonl as {name: [[step, value], ..]}, and the verdicts. Speed is left out: it is no property of
-/// the GAN, and with it equal runs would have different reports.
-void read_metrics(const std::string& path, Json& series, Json& verdicts) {
+/// Every number of metrics.jsonl as {name: [[step, value], ..]}, the verdicts, the last histogram of classes. Speed is left out:
+/// it is no property of the GAN, and with it equal runs would have different reports.
+void read_metrics(const std::string& path, Json& series, Json& verdicts, Json& classes) {
   std::map<std::string, std::vector<Json>> all;
   std::ifstream in(path);
   for (std::string line; std::getline(in, line);) {
@@ -66,6 +66,8 @@ void read_metrics(const std::string& path, Json& series, Json& verdicts) {
       continue;
     }
     for (const auto& [name, value] : json.items()) {
+      if (name == "eval/class_shares") classes["shares"] = value, classes["step"] = json["step"];
+      if (name == "eval/real_class_shares") classes["real"] = value;
       if (value.is_number() && name != "step" && name != "images_per_second")
         all[name].push_back(Json::array({json["step"], value}));
     }
@@ -116,8 +118,8 @@ Json optional_number(const std::optional<double>& value) {
 
 void write_report(const std::string& run, const Recipe& recipe, const Config& config, int64_t step) {
   const LossBalance equilibrium = loss_balance(config);
-  Json json, series, verdicts = Json::array();
-  read_metrics(run + "/metrics.jsonl", series, verdicts);
+  Json json, series, verdicts = Json::array(), classes;
+  read_metrics(run + "/metrics.jsonl", series, verdicts, classes);
   json["config"] = Json::parse(config.to_json());
   json["kind"] = recipe.kind == SampleKind::images ? "images" : "points";
   json["step"] = step;
@@ -127,6 +129,7 @@ void write_report(const std::string& run, const Recipe& recipe, const Config& co
   json["probabilities"] = shows_probabilities(config);
   json["series"] = series;
   json["verdicts"] = verdicts;
+  json["classes"] = classes;
   json["pictures"] = read_pictures(run);
   json["reals"] = picture_uri(run + "/reals.png");
   json["distribution"] = read_json(run + "/" + kDistributionFile);

@@ -12,6 +12,7 @@
 #include "training/classifier_trainer.h"
 #include "training/interrupt.h"
 #include "training/pictures.h"
+#include "training/snapshot.h"
 #include "training/summary.h"
 #include "training/tuning_file.h"
 #include "training/watch.h"
@@ -40,28 +41,6 @@ bool all_finite(const VariableStore& variables, const std::string& name) {
   const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
-
-/// A copy of all variables, from which a step that went wrong can be run again, exactly as it was.
-class Snapshot {
- public:
-  void take(const VariableStore& variables) {
-    Device& device = variables.device();
-    for (const auto& [name, entry] : variables.entries()) {
-      auto it = contents_.find(name);
-      if (it == contents_.end()) it = contents_.emplace(name, Buffer(device, entry.type.bytes())).first;
-      device.copy(it->second.data(), entry.buffer.data(), entry.type.bytes());
-    }
-  }
-  void restore(VariableStore& variables) const {
-    for (const auto& [name, buffer] : contents_) {
-      const auto& entry = variables.at(name);
-      variables.device().copy(entry.buffer.data(), buffer.data(), entry.type.bytes());
-    }
-  }
-
- private:
-  std::map<std::string, Buffer> contents_;
-};
 
 class Trainer {
  public:
@@ -95,8 +74,10 @@ class Trainer {
       if ((step - 1) % config_.integer("log-every") == 0 || last) log(step - 1, result);
       show_progress(step);
       if (step % config_.integer("sample-every") == 0 || last) draw(step);
+      if (run_.evaluation() && step % config_.integer("eval-every") == 0) watch_.evaluated(step, (*run_.evaluation())());
       interrupted = InterruptGuard::requested();
       const auto reason = watch_.reason_to_stop();
+      if (last) draw_whole_run();  // before the checkpoint that says the run is complete
       if (step % config_.integer("checkpoint-every") == 0 || last || interrupted || reason) save(step);
       if (reason) stop(step, *reason);
     }
@@ -106,7 +87,7 @@ class Trainer {
                                 directory_.checkpoint_file(step), directory_.path()));
       return false;
     }
-    finish();
+    console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
     return true;
   }
 
@@ -122,6 +103,8 @@ class Trainer {
     pictures_.write_reals(directory_.file("reals.png"));
     // A resumed run draws again what it dropped from metrics.jsonl with all that followed its checkpoint.
     if (first_step_ % config_.integer("sample-every") == 0) draw(first_step_);
+    if (run_.evaluation() && first_step_ > 0 && first_step_ % config_.integer("eval-every") == 0)
+      watch_.evaluated(first_step_, (*run_.evaluation())());
     start_ = line_start_ = Clock::now();
   }
 
@@ -133,9 +116,9 @@ class Trainer {
     const int64_t log_every = config_.integer("log-every");
     int64_t count = std::min(kMost, steps_ - step);
     count = std::min(count, step % log_every == 0 ? 1 : log_every - step % log_every);
-    for (const char* event : {"sample-every", "checkpoint-every"}) {
+    for (const char* event : {"sample-every", "eval-every", "checkpoint-every"}) {
       const int64_t every = config_.integer(event);
-      count = std::min(count, every - step % every);
+      if (every > 0) count = std::min(count, every - step % every);
     }
     return count;
   }
@@ -167,6 +150,13 @@ class Trainer {
                                                        {"g_loss", r.g_loss}, {"d_real", r.d_real},
                                                        {"d_fake", r.d_fake}, {"images_per_second", rate}};
     if (kl) values.emplace_back("kl", *kl);
+    // The snapshot of such a step was taken before it.
+    if (step % config_.integer("log-every") == 0) {
+      for (const auto& [name, network] : {std::pair{"g_update", "G"}, {"d_update", "D"}}) {
+        const double ratio = snapshot_.update_ratio(run_.variables(), config_, network);
+        if (std::isfinite(ratio)) values.emplace_back(name, ratio);
+      }
+    }
     metrics_.append(step, values);
     watch_.log(step, values);
     steps_since_line_ = 0;
@@ -181,7 +171,7 @@ class Trainer {
   }
 
   /// --on-collapse stop, after the checkpoint was written.
-  [[noreturn]] void stop(int64_t step, const Verdict& reason) {
+  [[noreturn]] void stop(int64_t step, const RunVerdict& reason) {
     watch_.finish(step, true);
     fail<DivergedError>("step {}: {}: {}; saved {} (--on-collapse continue goes on)", step, name_of(reason.trouble),
                         reason.message, directory_.checkpoint_file(step));
@@ -197,7 +187,7 @@ class Trainer {
   }
 
   /// Pictures that need the whole run: the loss curves, and for the pattern every output that was kept.
-  void finish() {
+  void draw_whole_run() {
     const std::string metrics = directory_.file("metrics.jsonl");
     std::vector<Series> series{{"D loss", {}, {}}, {"G loss", {}, {}}};
     const char* names[] = {"d_loss", "g_loss"};
@@ -220,7 +210,6 @@ class Trainer {
       write_matrix(directory_.file("outputs.png"), rows, static_cast<int64_t>(labels.size()), run_.data().sample_shape()[0],
                    labels);
     }
-    console_.line(fmt::format("done: {} steps in {}", steps_, directory_.path()));
   }
 
   /// Runs again from the last snapshot, looking at every result, and throws with what it finds.
@@ -277,6 +266,8 @@ TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
   if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
   if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
   variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
+  if (!recipe_.is_classifier() && config_.integer("eval-every") > 0)
+    evaluation_ = std::make_unique<PeriodicEvaluation>(recipe_, config_, data_, backend_, variables_);
   if (!resume) return;
   if (resume->data_crc != data_crc_) {
     fail<DataError>("{}: was trained on other data than {}; give the same data with --data", resume->path, data_.description);

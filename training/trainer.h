@@ -9,6 +9,7 @@
 #include "training/checkpoint.h"
 #include "training/console.h"
 #include "training/metrics.h"
+#include "training/periodic_evaluation.h"
 #include "training/run_directory.h"
 #include "training/samples.h"
 
@@ -27,6 +28,7 @@ class TrainingRun {
   const Backend& backend() const { return backend_; }
   Session& session() { return *session_; }
   VariableStore& variables() { return variables_; }
+  PeriodicEvaluation* evaluation() { return evaluation_.get(); }  // null without "eval-every"
   uint32_t data_crc() const { return data_crc_; }
   int64_t step() const { return variables_.read_scalar<int64_t>("rng/step"); }  // steps done so far
 
@@ -38,6 +40,7 @@ class TrainingRun {
   uint32_t data_crc_;
   VariableStore variables_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<PeriodicEvaluation> evaluation_;
 };
 
 /// Trains until config's "steps", writing into `directory`. Returns false if it was interrupted (and saved).

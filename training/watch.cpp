@@ -16,10 +16,15 @@ namespace forger {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* kClassShares = "eval/class_shares";
 constexpr auto kReportEvery = std::chrono::seconds(10);
 
 double value_of(const nlohmann::json& json, const char* name) {
   return json.contains(name) && json[name].is_number() ? json[name].get<double>() : kNone;
+}
+
+bool is_evaluation(const std::string& name) {
+  return name.starts_with("eval/") && !name.ends_with("class_shares");
 }
 
 std::string text_of(const std::string& path) {
@@ -59,13 +64,15 @@ Watch::Watch(const Recipe& recipe, const Config& config, const RealData& data, c
       metrics_(metrics),
       monitor_(loss_balance(config)),
       events_(directory.file(kEventFileName), first_step),
-      critic_(recipe, config, data.sample_shape(), backend, variables, reals) {
+      critic_(recipe, config, data.sample_shape(), backend, variables, reals),
+      gap_(recipe, config, data, backend, variables) {
   restore(first_step);
 }
 
 /// A resumed run says what one that was never stopped would say.
 void Watch::restore(int64_t first_step) {
   std::ifstream in(directory_.file("metrics.jsonl"));
+  PeriodicEvaluation::Result evaluation;  // is written as two lines: the classes, then the numbers
   for (std::string line; std::getline(in, line);) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
@@ -77,6 +84,12 @@ void Watch::restore(int64_t first_step) {
         const auto trouble = trouble_of(name.is_string() ? name.get<std::string>() : "");
         if (trouble) told_.push_back({*trouble, ""});
       }
+    } else if (json.contains(kClassShares)) {
+      evaluation.class_shares = json[kClassShares].get<std::vector<double>>();
+    } else if (std::any_of(json.items().begin(), json.items().end(), [](const auto& i) { return is_evaluation(i.key()); })) {
+      for (const auto& [name, value] : json.items()) evaluation.values.emplace_back(name, value_of(json, name.c_str()));
+      monitor_.add(PeriodicEvaluation::record(step, evaluation));
+      evaluation = {};
     } else if (json.contains("d_loss")) {
       if (step % config_.integer("log-every") == 0)
         monitor_.add(LossRecord{step, value_of(json, "d_loss"), value_of(json, "d_accuracy"), value_of(json, "g_loss")});
@@ -124,11 +137,14 @@ void Watch::look_at_samples(int64_t step, const std::vector<float>& fakes) {
     if (real > 0) record.diversity = mean_pairwise_distance(fakes, dim) / real;
     if (recipe_.kind == SampleKind::points) record.coverage = density_coverage(reals_, fakes, dim);
   }
+  const auto gap = gap_().value_or(HoldoutGap::Means{kNone, kNone});
   std::vector<std::pair<std::string, double>> values;
   for (const auto& [name, value] : {std::pair<const char*, double>{"diversity", record.diversity},
                                     {"coverage", record.coverage},
                                     {"g_gradient", record.g_gradient},
-                                    {"d_gradient", record.d_gradient}}) {
+                                    {"d_gradient", record.d_gradient},
+                                    {"d_train", gap.train},
+                                    {"d_holdout", gap.held_out}}) {
     if (std::isfinite(value)) values.emplace_back(name, value);
   }
   if (values.empty()) return;
@@ -139,15 +155,29 @@ void Watch::look_at_samples(int64_t step, const std::vector<float>& fakes) {
   tell(step);
 }
 
+void Watch::evaluated(int64_t step, const PeriodicEvaluation::Result& result) {
+  if (!result.class_shares.empty()) {
+    metrics_.append(step, "eval/real_class_shares", result.real_shares);
+    metrics_.append(step, kClassShares, result.class_shares);
+  }
+  metrics_.append(step, result.values);
+  events_.add_scalars(step, result.values);
+  std::string line = fmt::format("{:5} evaluation:", step);
+  for (const auto& [name, value] : result.values) line += fmt::format(" {} {:.4g}", name.substr(5), value);
+  console_.line(line);
+  monitor_.add(PeriodicEvaluation::record(step, result));
+  tell(step);
+}
+
 /// A line and a record for every trouble that is new, one line when all are gone.
 void Watch::tell(int64_t step) {
-  const std::vector<Verdict> now = monitor_.verdicts();
-  const auto knows = [](const std::vector<Verdict>& list, Trouble t) {
-    return std::any_of(list.begin(), list.end(), [t](const Verdict& v) { return v.trouble == t; });
+  const std::vector<RunVerdict> now = monitor_.verdicts();
+  const auto knows = [](const std::vector<RunVerdict>& list, Trouble t) {
+    return std::any_of(list.begin(), list.end(), [t](const RunVerdict& v) { return v.trouble == t; });
   };
   const bool same = now.size() == told_.size() &&
-                    std::all_of(now.begin(), now.end(), [&](const Verdict& v) { return knows(told_, v.trouble); });
-  for (const Verdict& v : now) {
+                    std::all_of(now.begin(), now.end(), [&](const RunVerdict& v) { return knows(told_, v.trouble); });
+  for (const RunVerdict& v : now) {
     if (!knows(told_, v.trouble)) console_.line(fmt::format("{:5} warning: {}: {}", step, name_of(v.trouble), v.message));
   }
   const bool recovered = now.empty() && !told_.empty();
@@ -163,14 +193,14 @@ void Watch::tell(int64_t step) {
 void Watch::keep(int64_t step, const std::string& verdict, const std::string& message) {
   metrics_.append_verdict(step, verdict, message, [&] {
     std::vector<std::string> all;
-    for (const Verdict& v : told_) all.push_back(name_of(v.trouble));
+    for (const RunVerdict& v : told_) all.push_back(name_of(v.trouble));
     return all;
   }());
 }
 
-std::optional<Verdict> Watch::reason_to_stop() const {
+std::optional<RunVerdict> Watch::reason_to_stop() const {
   if (config_.text("on-collapse") != "stop") return {};
-  for (const Verdict& v : told_) {
+  for (const RunVerdict& v : told_) {
     if (v.trouble == Trouble::diverged || v.trouble == Trouble::collapse) return v;
   }
   return {};
@@ -192,7 +222,7 @@ void Watch::finish(int64_t step, bool stopped) {
   }
   const auto verdicts = monitor_.verdicts();
   if (verdicts.empty()) console_.line("verdict: healthy");
-  for (const Verdict& v : verdicts) console_.line(fmt::format("verdict: {}: {}", name_of(v.trouble), v.message));
+  for (const RunVerdict& v : verdicts) console_.line(fmt::format("verdict: {}: {}", name_of(v.trouble), v.message));
   report(step);
 }
 

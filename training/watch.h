@@ -7,8 +7,10 @@
 #include "training/console.h"
 #include "training/critic_view.h"
 #include "training/event_file.h"
+#include "training/holdout_gap.h"
 #include "training/metrics.h"
 #include "training/monitor.h"
+#include "training/periodic_evaluation.h"
 #include "training/run_directory.h"
 #include "training/samples.h"
 
@@ -27,8 +29,11 @@ class Watch {
   /// A picture of `fakes` was written to `png` after `step` steps. Rewrites the report if the last is older than ten seconds.
   void picture(int64_t step, const std::string& png, const std::vector<float>& fakes);
 
+  /// The samples of `step` steps were evaluated.
+  void evaluated(int64_t step, const PeriodicEvaluation::Result& result);
+
   /// The verdict for which the run should end ("on-collapse" is "stop"), or none.
-  std::optional<Verdict> reason_to_stop() const;
+  std::optional<RunVerdict> reason_to_stop() const;
 
   /// The run has diverged at `step`: keeps that as the verdict and writes the report.
   void diverged(int64_t step, const std::string& message);
@@ -54,8 +59,9 @@ class Watch {
   Monitor monitor_;
   EventFile events_;
   CriticView critic_;
+  HoldoutGap gap_;
   std::vector<float> last_fakes_;
-  std::vector<Verdict> told_;  // what is known to be wrong; empty: healthy
+  std::vector<RunVerdict> told_;  // what is known to be wrong; empty: healthy
   std::chrono::steady_clock::time_point last_report_{};
   bool reported_ = false;
 };

@@ -52,13 +52,13 @@ train() {
 }
 points=(--batch 16 --log-every 25 --sample-every 100 --steps 600)
 images=(--data "$mnist" --batch 8 --log-every 1 --sample-every 2 --steps 5)
-curves=(Losses "What D says" "D's accuracy" "Gradient norms")
+curves=(Losses "What D says" "D's accuracy" "Gradient norms" "What a step changes")
 train normal1d line "${points[@]}"
 train gaussians4 plane "${points[@]}"
-train ring8 ring "${points[@]}"
+train ring8 ring "${points[@]}" --eval-every 200
 train pattern1010 pattern "${points[@]}"
 train dcgan dcgan "${images[@]}"
-train mlp mlp "${images[@]}"
+train mlp mlp "${images[@]}" --holdout 1000 --eval-every 2
 train mlp classes "${images[@]}" --conditional concat --grid 2x10
 train stacked-mnist stacked "${images[@]}"
 train began energies "${images[@]}"
@@ -66,7 +66,7 @@ train began energies "${images[@]}"
 samples="Samples compared with real ones"
 check line 1280 "${curves[@]}" "$samples" "KL(real || fake)" "Densities" "D(x) and the optimal D, p/(p+q)"
 check plane 1280 "${curves[@]}" "$samples" "The plane: blue real, red fake"
-check ring 1280 "${curves[@]}" "$samples" "The plane: blue real, red fake"
+check ring 1280 "${curves[@]}" "$samples" Covered Modes "The plane: blue real, red fake"
 check pattern 1280 "${curves[@]}"
 for run in mlp dcgan classes stacked energies; do check "$run" 1280 "${curves[@]}" "$samples"; done
 check dcgan 500 "${curves[@]}"
@@ -75,7 +75,8 @@ check dcgan 500 "${curves[@]}"
 "$forger" eval mlp --data "$mnist" --count 500 --format json >mlp/evaluation.json
 "$forger" eval plane --format json >plane/evaluation.json
 for run in mlp plane; do "$forger" report "$run" >/dev/null; done
-check mlp 1280 "${curves[@]}" "Classes"
+check mlp 1280 "${curves[@]}" "D on images it learns from" FDz KID "Precision, recall" Covered "What the classifier says" Copies \
+  "Classes at step 4" "Classes (class_shares)"
 grep -q '<td>precision</td>' mlp.html || { echo "mlp: the evaluation is not in the page"; exit 1; }
 check plane 1280 "${curves[@]}"
 grep -q '<td>high_quality</td>' plane.html || { echo "plane: the evaluation is not in the page"; exit 1; }

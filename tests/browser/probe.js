@@ -21,6 +21,7 @@
     check(drawn.length > 0, `${name}: no line and no bar`);
     check(drawn.some(d => d.tagName === "rect" ? d.height.baseVal.value > 0 : d.getTotalLength() > 0), `${name}: nothing to see`);
     for (const d of drawn) check(inside(d.getBoundingClientRect(), box), `${name}: leaves its frame`);
+    check(plot.querySelectorAll("line.rule").length > 1, `${name}: an axis without numbers`);
     const texts = [...plot.querySelectorAll("text")].map(t => ({text: t.textContent, box: t.getBoundingClientRect()}));
     for (const [i, a] of texts.entries()) {
       check(inside(a.box, plot.closest(".panel").getBoundingClientRect()), `${name}: '${a.text}' leaves its panel`);

@@ -31,7 +31,7 @@ function ticks(low, high, most) {
 
 // One SVG with a frame. `series`: [{name, color, points: [[x, y], ...], bars?}], `levels`: [{value, label}].
 function plot(parent, {series, levels = [], log = false, low = null, high = null, labels = null}) {
-  const W = 560, H = 230, left = 46, right = 10, top = 8, bottom = 22;
+  const W = 400, H = 190, left = 46, right = 10, top = 8, bottom = 22;  // about as wide as it is shown, so that text keeps its size
   const fine = v => Number.isFinite(v) && (!log || v > 0);
   const ys = series.flatMap(s => s.points.map(p => p[1])).filter(fine).sort((a, b) => a - b);
   const xs = series.flatMap(s => s.points.flatMap(p => s.bars ? [p[0] + s.bars.from, p[0] + s.bars.to] : [p[0]]));
@@ -40,7 +40,9 @@ function plot(parent, {series, levels = [], log = false, low = null, high = null
   const at = share => ys[Math.min(ys.length - 1, Math.max(0, Math.round(share * (ys.length - 1))))];
   let y0 = low ?? Math.min(f(at(0.01) ?? 0), ...levels.map(l => f(l.value)));
   let y1 = high ?? Math.max(f(at(0.99) ?? 1), ...levels.map(l => f(l.value)));
-  if (!(y1 > y0)) { y0 -= 0.5; y1 += 0.5; }
+  // A curve that hardly moves is drawn flat: its ticks would differ in digits that are not shown.
+  const least = log ? 0.05 : 0.02 * Math.max(Math.abs(y0), Math.abs(y1)) || 1;
+  if (!(y1 - y0 > least)) { const middle = (y0 + y1) / 2; y0 = middle - least / 2; y1 = middle + least / 2; }
   const margin = 0.06 * (y1 - y0);
   if (low === null) y0 -= margin;
   if (high === null) y1 += margin;
@@ -53,12 +55,14 @@ function plot(parent, {series, levels = [], log = false, low = null, high = null
   // A logarithmic axis has its ticks at 1, 2 and 5 times powers of ten, or at the powers alone where there are many.
   const decades = [];
   for (let e = Math.floor(y0); log && e <= y1; ++e) for (const m of y1 - y0 > 3 ? [1] : [1, 2, 5]) decades.push(e + Math.log10(m));
-  for (const t of log ? decades.filter(t => t >= y0 && t <= y1) : ticks(y0, y1, 5)) {
+  let rules = log ? decades.filter(t => t >= y0 && t <= y1) : ticks(y0, y1, 5);
+  if (log && rules.length < 2) rules = ticks(10 ** y0, 10 ** y1, 8).map(Math.log10);
+  for (const t of rules) {
     const y = H - bottom - (t - y0) / (y1 - y0) * (H - top - bottom);
     svg.append(el("line", {class: "rule", x1: left, x2: W - right, y1: y, y2: y}),
                el("text", {x: left - 5, y: y + 4, "text-anchor": "end"}, log ? short(10 ** t) : short(t)));
   }
-  for (const t of labels ? labels.map((_, i) => i) : ticks(x0, x1, 6)) {
+  for (const t of labels ? labels.map((_, i) => i) : ticks(x0, x1, 5)) {
     svg.append(el("text", {x: X(t), y: H - 6, "text-anchor": "middle"}, labels ? labels[t] : short(t)));
   }
   svg.append(el("rect", {class: "frame", x: left, y: top, width: W - left - right, height: H - top - bottom}));
@@ -141,9 +145,33 @@ function losses() {
          data.probabilities ? {levels: [{value: 0.5, label: "cannot tell"}], low: 0, high: 1} : {});
   curves("D's accuracy", {d_accuracy: "accuracy"}, {levels: [{value: 0.5, label: "guessing"}], low: 0, high: 1});
   curves("Gradient norms, as the optimizer has averaged them", {g_gradient: "G", d_gradient: "D"}, {log: true});
+  curves("What a step changes, as a share of the weights", {g_update: "G", d_update: "D"},
+         {log: true, levels: [{value: 1e-3, label: "usual: about 0.001"}]});
+  curves("D on images it learns from and held-out ones", {d_train: "learns from", d_holdout: "held out"},
+         data.probabilities ? {low: 0, high: 1} : {});
   curves("Samples compared with real ones", {diversity: "diversity", coverage: "coverage"},
          {levels: [{value: 0.5, label: "collapse below"}], low: 0});
   curves("KL(real || fake)", {kl: "KL"});
+}
+
+// What --eval-every has measured.
+function evaluations() {
+  const e = names => Object.fromEntries(Object.entries(names).map(([key, name]) => ["eval/" + key, name]));
+  curves("FDz, distance of the features", e({fdz: "FDz"}), {log: true});
+  curves("KID, kernel distance of the features", e({kid: "KID"}));
+  curves("Precision, recall, density, coverage", e({precision: "precision", recall: "recall", density: "density", coverage: "coverage"}), {low: 0});
+  curves("Covered, as a share of what real samples cover", e({covered: "covered"}), {low: 0, levels: [{value: 0.5, label: "collapse below"}]});
+  curves("What the classifier says", e({score_ratio: "score, of real", class_tv: "classes, total variation"}), {low: 0});
+  curves("Copies of training images", e({copies: "share"}), {low: 0, levels: [{value: 0.1, label: "memorisation above"}]});
+  curves("Modes", e({modes: "modes"}), {low: 0});
+  if (data.classes) classes(`Classes at step ${data.classes.step}`, data.classes.shares, data.classes.real);
+}
+
+// Shares of classes as bars, beside the real ones if they are known.
+function classes(title, shares, real) {
+  const bars = (name, list, color, from, to) => ({name, color, points: list.map((v, i) => [i, v]), bars: {from, to}});
+  plot(panel(title), {low: 0, labels: shares.map((_, i) => i),
+    series: real ? [bars("real", real, colors[0], -0.4, 0), bars("fake", shares, colors[1], 0, 0.4)] : [bars("fake", shares, colors[1], -0.4, 0.4)]});
 }
 
 function samples() {
@@ -159,14 +187,17 @@ function samples() {
   box.append(slider, pair);
 }
 
-// Gaussian kernel density of points (rows of `dims` numbers) at a place; bandwidth by Scott's rule.
-function density(points, dims) {
-  const n = points.length, h = [];
-  for (let d = 0; d < dims; ++d) {
-    const mean = points.reduce((s, p) => s + p[d], 0) / n;
-    const sd = Math.sqrt(points.reduce((s, p) => s + (p[d] - mean) ** 2, 0) / n);
-    h.push(Math.max(sd, 1e-6) * n ** (-1 / (dims + 4)) * (dims === 1 ? 1 : 0.5));  // narrower in the plane, where modes are many
-  }
+// How wide a kernel must be: half again as far as the 12th nearest neighbour is from most real points, and a cell of the map at
+// least. Unlike the deviation of all points it does not know how far the modes lie apart.
+function bandwidth(points, dims, cells) {
+  const far = points.map(a => points.map(b => a.reduce((s, v, d) => s + (v - b[d]) ** 2, 0)).sort((x, y) => x - y)[Math.min(12, points.length - 1)]);
+  const typical = 1.5 * Math.sqrt(far.sort((x, y) => x - y)[Math.floor(far.length / 2)]);
+  return cells.map(cell => Math.max(dims === 1 ? 5 * typical : typical, cell));  // on a line twelve neighbours are near
+}
+
+// Gaussian kernel density of points (rows of `dims` numbers) at a place, with a width per axis.
+function density(points, dims, h) {
+  const n = points.length;
   return at => {
     let sum = 0;
     for (const p of points) {
@@ -178,8 +209,11 @@ function density(points, dims) {
   };
 }
 
+// The density at the edge of a single point's kernel, one and a half widths away: where there is less, there is nothing to say.
+const few = (d, h) => Math.exp(-1.125) / (d.real.length * h.reduce((a, b) => a * Math.sqrt(2 * Math.PI) * b, 1));
+
 function line(d) {
-  const p = density(d.real, 1), q = density(d.fake, 1), bins = 42, [low, high] = d.range[0], width = (high - low) / bins;
+  const h = bandwidth(d.real, 1, [d.x[0][1] - d.x[0][0]]), p = density(d.real, 1, h), q = density(d.fake, 1, h), bins = 42, [low, high] = d.range[0], width = (high - low) / bins;
   const histogram = points => {
     const counts = new Array(bins).fill(0);
     for (const [x] of points) { const b = Math.floor((x - low) / width); if (b >= 0 && b < bins) ++counts[b]; }
@@ -188,7 +222,7 @@ function line(d) {
   const bars = {from: 0, to: width};
   plot(panel("Densities"), {low: 0, series: [{name: "real", color: colors[0], points: histogram(d.real), bars},
                                              {name: "fake", color: colors[1], points: histogram(d.fake), bars}]});
-  const optimal = d.x[0].map(x => { const a = p([x]), b = q([x]); return [x, a + b > 1e-3 ? a / (a + b) : NaN]; });
+  const optimal = d.x[0].map(x => { const a = p([x]), b = q([x]); return [x, a + b > few(d, h) ? a / (a + b) : NaN]; });
   plot(panel("D(x) and the optimal D, p/(p+q)"), {low: 0, high: 1, levels: [{value: 0.5, label: "p = q"}],
     series: [{name: "D(x)", color: colors[1], points: d.x[0].map((x, i) => [x, d.d[i]])},
              {name: "p/(p+q), densities by kernels", color: colors[0], points: optimal}]});
@@ -216,7 +250,7 @@ function plane(d) {
     g.fillStyle = color;
     for (const [x, y] of points) g.fillRect((x - xr[0]) / (xr[1] - xr[0]) * w - 1, h - (y - yr[0]) / (yr[1] - yr[0]) * h - 1, 2.5, 2.5);
   };
-  const p = density(d.real, 2), q = density(d.fake, 2);
+  const h = bandwidth(d.real, 2, [xs[1] - xs[0], ys[1] - ys[0]]), p = density(d.real, 2, h), q = density(d.fake, 2, h);
   const pair = el("div", {class: "pair"});
   panel("The plane: blue real, red fake", true).append(pair);
   heat(pair, "samples", xs.length, ys.length, () => 0.5, (g, w, h) => {
@@ -226,7 +260,7 @@ function plane(d) {
   heat(pair, "D(x), learned", xs.length, ys.length, (i, j) => d.d[j * xs.length + i]);
   heat(pair, "optimal D, p/(p+q), densities by kernels", xs.length, ys.length, (i, j) => {
     const a = p([xs[i], ys[j]]), b = q([xs[i], ys[j]]);
-    return a + b > 1e-4 ? a / (a + b) : NaN;
+    return a + b > few(d, h) ? a / (a + b) : NaN;
   });
 }
 
@@ -244,10 +278,7 @@ function evaluation(e) {
   })(e, "");
   for (const [name, values] of Object.entries(histograms)) {
     if (name.startsWith("real_")) continue;  // stands beside the samples' own
-    const bars = (label, list, color) => ({name: label, color, points: list.map((v, i) => [i, v]), bars: {from: -0.4, to: 0.4}});
-    const real = histograms["real_" + name];
-    plot(panel(`Classes (${name})`), {low: 0, labels: values.map((_, i) => i),
-      series: [...(real ? [bars("real", real, colors[0])] : []), bars("fake", values, colors[1])]});
+    classes(`Classes (${name})`, values, histograms["real_" + name]);
   }
   // "floor.x" is what real samples get where the generated ones have "x".
   const floors = Object.fromEntries(rows.filter(r => r[0].startsWith("floor.")).map(r => [r[0].slice(6), r[1]]));
@@ -277,6 +308,7 @@ document.getElementById("title").textContent = `${data.config.recipe}, step ${da
 document.getElementById("about").textContent = `${data.config.data ?? data.config.distribution}; batch ${data.config.batch}, seed ${data.config.seed}`;
 verdict();
 losses();
+evaluations();
 samples();
 if (data.distribution) (data.distribution.range.length === 1 ? line : plane)(data.distribution);
 if (data.evaluation) evaluation(data.evaluation);
