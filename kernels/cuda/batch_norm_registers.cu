@@ -44,30 +44,36 @@ __device__ __forceinline__ void store_rows(const ColumnTiles& t, const ColumnPla
   }
 }
 
-/// A tape on kRows rows of this thread, four at a time: registers are what this kernel has least of.
+/// A tape on kRows rows of this thread, two at a time in one piece of code, through which the rows are passed: registers are
+/// what this kernel has least of.
 template <int kWidth, class Tape>
 __device__ __forceinline__ void apply_tape_to_rows(const Tape& tape, const ColumnTiles& t, const ColumnPlace& place,
                                                    float (&v)[kRows][kWidth]) {
   if constexpr (kHasTape<Tape>) {
-    constexpr int kPart = 4;
+    constexpr int kPart = 2;
     const int64_t depth = t.depth(kThreads);
-#pragma unroll
-    for (int from = 0; from < kRows; from += kPart) {
+#pragma unroll 1
+    for (int64_t r = place.row; r < place.row + kRows * depth; r += kPart * depth) {
       float part[kPart][kWidth];
       int64_t first[kPart];
 #pragma unroll
       for (int k = 0; k < kPart; ++k) {
-        const int64_t r = place.row + (from + k) * depth;
-        first[k] = place.inside && r < t.rows ? r * t.columns + place.column : 0;
+        first[k] = place.inside && r + k * depth < t.rows ? (r + k * depth) * t.columns + place.column : 0;
 #pragma unroll
-        for (int w = 0; w < kWidth; ++w) part[k][w] = v[from + k][w];
+        for (int w = 0; w < kWidth; ++w) part[k][w] = v[k][w];
       }
       apply_tape(tape, part, first);
 #pragma unroll
-      for (int k = 0; k < kPart; ++k) {
-        const bool valid = place.inside && place.row + (from + k) * depth < t.rows;
+      for (int k = 0; k < kRows; ++k) {
+        const bool valid = place.inside && r + (k - (kRows - kPart)) * depth < t.rows;
 #pragma unroll
-        for (int w = 0; w < kWidth; ++w) v[from + k][w] = valid ? part[k][w] : 0.f;
+        for (int w = 0; w < kWidth; ++w) {
+          if (k + kPart < kRows) {
+            v[k][w] = v[k + kPart][w];
+          } else {
+            v[k][w] = valid ? part[k - (kRows - kPart)][w] : 0.f;
+          }
+        }
       }
     }
   }
