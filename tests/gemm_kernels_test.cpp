@@ -171,12 +171,18 @@ TEST_CASE("gemm kernels: an epilogue with every plan has the bits of the element
       const emulated::EpilogueArgs epilogue{&tape, std::span(inputs).subspan(1), {&seed, &step}};
       const auto size = backward ? emulated::conv2d_input_grad_size(s) : emulated::conv2d_size(s);
       const auto vectors = backward ? emulated::conv2d_input_grad_vectors(s) : emulated::conv2d_vectors(s);
-      check_all_plans(size, vectors, expected, [&](Arithmetic arithmetic, const GemmPlan& plan, float* workspace, Stream stream) {
-        Floats out(expected.size(), NAN);
-        (backward ? emulated::conv2d_input_grad : emulated::conv2d)(s, arithmetic, plan, in.data(), w.data(), bias.data(),
-                                                                    out.data(), workspace, stream, epilogue);
-        return out;
-      });
+      check_all_plans(size, vectors, expected,
+                      [&](Arithmetic arithmetic, const GemmPlan& plan, const GemmScratch& scratch, Stream stream) {
+                        Floats out(expected.size(), NAN);
+                        if (backward) {
+                          emulated::conv2d_input_grad(s, arithmetic, plan, in.data(), w.data(), bias.data(), out.data(), scratch,
+                                                      stream, epilogue);
+                        } else {
+                          emulated::conv2d(s, arithmetic, plan, in.data(), w.data(), bias.data(), out.data(), scratch, nullptr,
+                                           stream, epilogue);
+                        }
+                        return out;
+                      });
     }
   }
 }
