@@ -173,29 +173,34 @@ TEST_CASE("passes: an activation's slope is read off the dropout behind it, wher
 }
 
 TEST_CASE("passes: the gradient of a bias in front of a batch norm is written as zero") {
-  const auto graph = [](bool reshaped) {
+  enum class Kind { channels, positions, rows, columns };  // what a bias belongs to
+  const auto graph = [](Kind kind) {
     Network net;
-    const Value x = net.weight("x", {4, 6}), b = net.weight("b", {6});
-    Value y = bias_add(x, b);
-    if (reshaped) y = reshape(y, {4, 3, 2});
-    const int64_t c = y.dim(-1);
-    const auto norm = batch_norm_training(y, net.weight("gamma", {c}), net.weight("beta", {c}), net.weight("mean", {c}),
-                                          net.weight("var", {c}), 1e-3, 0.9);
+    const Value x = net.weight("x", {4, 3, 2});
+    const Shape shapes[] = {{2}, {6}, {4, 1, 2}, {3, 2}};
+    const Shape& shape = shapes[static_cast<int>(kind)];
+    const Value b = net.weight("b", shape);
+    Value y;
+    if (kind == Kind::channels) y = bias_add(x, b);
+    if (kind == Kind::positions) y = reshape(bias_add(reshape(x, {4, 6}), b), {4, 3, 2});
+    if (kind == Kind::rows || kind == Kind::columns) y = add(x, broadcast_to(b, {4, 3, 2}));
+    const auto norm = batch_norm_training(y, net.weight("gamma", {2}), net.weight("beta", {2}), net.weight("mean", {2}),
+                                          net.weight("var", {2}), 1e-3, 0.9);
     const Value wrt[] = {b};
-    net.graph.output("d",
-                     gradients(reduce_sum(mul(norm.y, net.weight("w", y.shape())),
-                                          y.shape().size() == 2 ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{0, 1, 2}),
-                               wrt)[0]);
+    net.graph.output("d", gradients(reduce_sum(mul(norm.y, net.weight("w", y.shape())), {0, 1, 2}), wrt)[0]);
     return std::move(net.graph);
   };
-  const Graph plain = graph(false), reshaped = graph(true);
-  CHECK(count_ops(dce(simplify(plain)), "batch_norm_grad") == 0);
-  const auto written = run(dce(simplify(plain)), "reference", {})[0], computed = run(plain, "reference", {})[0];
+  const Graph channels = graph(Kind::channels);
+  CHECK(count_ops(dce(simplify(channels)), "batch_norm_grad") == 0);
+  const auto written = run(dce(simplify(channels)), "reference", {})[0], computed = run(channels, "reference", {})[0];
   for (const double d : written) CHECK(d == 0.0);
   for (const double d : computed) CHECK(d == doctest::Approx(0).epsilon(1e-6));
   // There a channel has several biases, whose gradients are not zero one by one.
-  CHECK(count_ops(dce(simplify(reshaped)), "batch_norm_grad") == 1);
-  CHECK(run(dce(simplify(reshaped)), "reference", {}) == run(reshaped, "reference", {}));
+  for (const Kind kind : {Kind::positions, Kind::rows, Kind::columns}) {
+    const Graph several = graph(kind);
+    CHECK(count_ops(dce(simplify(several)), "batch_norm_grad") == 1);
+    CHECK(run(dce(simplify(several)), "reference", {}) == run(several, "reference", {}));
+  }
 }
 
 TEST_CASE("passes: batch norm with given statistics joins the convolution in front of it") {
