@@ -92,7 +92,8 @@ TEST_CASE("classes: one per column, or the one that is asked for") {
   FORGER_REFUSES(w, "sample r --class 8", "--class", "0 to 7");
   FORGER_RUN_OK(w, "train ring8 --batch 8 --steps 2 --out plain");
   FORGER_REFUSES(w, "sample plain --class 3", "--class", "without classes");
-  FORGER_REFUSES(w, "train dcgan --loss wgan --weight-clip 0.01 --gradient-penalty r1 --d-update sum --d-norm none",
+  FORGER_REFUSES(w,
+                 "train dcgan --loss wgan --label-noise 0 --weight-clip 0.01 --gradient-penalty r1 --d-update sum --d-norm none",
                  "--weight-clip");
 }
 
