@@ -172,7 +172,7 @@ TEST_CASE("gemm kernels: an epilogue with every plan has the bits of the element
       const auto size = backward ? emulated::conv2d_input_grad_size(s) : emulated::conv2d_size(s);
       const auto vectors = backward ? emulated::conv2d_input_grad_vectors(s) : emulated::conv2d_vectors(s);
       check_all_plans(size, vectors, expected,
-                      [&](Arithmetic arithmetic, const GemmPlan& plan, const GemmScratch& scratch, Stream stream) {
+                      [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream stream) {
                         Floats out(expected.size(), NAN);
                         if (backward) {
                           emulated::conv2d_input_grad(s, arithmetic, plan, in.data(), w.data(), bias.data(), out.data(), scratch,
