@@ -124,7 +124,9 @@ template <class Engine, class Problem, class E>
 __device__ __forceinline__ void store_tile(const Problem& problem, const GemmGrid& grid, const E& epilogue, int n0, int split) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
-  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks, kQuads = 4;
+  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks;
+  // Quads in flight: two where sixteen warps share a multiprocessor, and have 128 registers each.
+  constexpr int kQuads = T::kThreads * Engine::kBlocksPerSm >= 512 ? 2 : 4;
   static_assert(T::kM % (kQuads * kRowStep) == 0);
   const bool complete = grid.splits == 1;
   float* const to = complete ? problem.c : problem.partials + split * static_cast<int64_t>(problem.outputs);
