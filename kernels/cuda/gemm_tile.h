@@ -133,7 +133,9 @@ template <class Engine, bool kFinished, class Problem, class E>
 __device__ __forceinline__ void store_tile(const Problem& problem, const E& epilogue, int n0, float* to) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
-  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks, kQuads = 4;
+  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks;
+  // Quads in flight: two where sixteen warps share a multiprocessor, and have 128 registers each.
+  constexpr int kQuads = T::kThreads * Engine::kBlocksPerSm >= 512 ? 2 : 4;
   static_assert(T::kM % (kQuads * kRowStep) == 0);
   const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;
