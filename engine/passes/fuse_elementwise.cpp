@@ -154,7 +154,7 @@ std::span<const Pass> default_passes(bool fuse_statistics) {
                                 {"fuse_batch_norm", fuse_batch_norm},
                                 {"dce", dce}};
     if (statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
-    passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
+    passes.insert(passes.end(), {{"fuse_vector_grads", fuse_vector_grads}, {"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
     return passes;
   };
   static const std::vector<Pass> with = make(true), without = make(false);
