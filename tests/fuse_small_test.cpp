@@ -118,6 +118,25 @@ TEST_CASE("fuse_head: logits and their loss in one launch keep every bit") {
   compare(config, {.device = "cpu"}, true, "fuse_head");
 }
 
+TEST_CASE("fuse_vector_grads: both gradients of a head in one launch keep every bit") {
+  static constexpr Pass kOnly[] = {{"fuse_vector_grads", fuse_vector_grads}};
+  for (const char* device : {"cpu", "emulated"}) {
+    const BackendOptions options{.device = device, .precision = "fp32"};
+    Graph g;  // of second order, too: the slope of y, and the gradient of its length
+    const Value x = g.variable("x", {DType::f32, {9, 33}}, Initializer::uniform(-1, 1));
+    const Value w = g.variable("w", {DType::f32, {33, 1}}, Initializer::uniform(-1, 1));
+    const Value wrt[] = {x, w};
+    const auto first = gradients(mean_all(softplus(matmul(x, w))), wrt);
+    const auto second = gradients(mean_all(square(first[0])), wrt);
+    g.output("dx", first[0]);
+    g.output("dw", first[1]);
+    g.output("ddx", second[0]);
+    g.output("ddw", second[1]);
+    CHECK(count_ops(fuse_vector_grads(g), "block_program") >= 1);
+    CHECK(run(g, options, kOnly, nullptr, 1).values == run(g, options, {}, nullptr, 1).values);
+  }
+}
+
 TEST_CASE("fuse_small: a node before and one after a large node are never one program") {
   Graph g;
   const Value x = g.variable("x", {DType::f32, {8, 8}}, Initializer::uniform(-1, 1));

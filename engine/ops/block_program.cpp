@@ -78,9 +78,23 @@ const Graph& program_of(const Node& node) {
   return *node.attributes.get<Subgraph>("program").graph;
 }
 
+/// No bias, and nothing but the product.
+bool is_plain_matmul(const Node& node) {
+  return node.op->name == "matmul" && node.inputs.size() == 2 && !node.attributes.has("epilogue");
+}
+
 bool is_vector_product(const Graph& graph, const Node& node) {
-  return node.op->name == "matmul" && node.attributes.integer("transpose_a") == 0 &&
+  return node.op->name == "matmul" && !node.attributes.has("epilogue") && node.attributes.integer("transpose_a") == 0 &&
          graph.type(node.outputs[0]).shape.back() == 1;
+}
+
+bool is_transposed_vector_product(const Graph& graph, const Node& node) {
+  return is_plain_matmul(node) && node.attributes.integer("transpose_a") != 0 && node.attributes.integer("transpose_b") == 0 &&
+         graph.type(node.outputs[0]).shape.back() == 1;
+}
+
+bool is_outer_product(const Graph& graph, const Node& node) {
+  return is_plain_matmul(node) && node.attributes.integer("transpose_a") == 0 && graph.type(node.inputs[0]).shape.back() == 1;
 }
 
 const Node* leading_product(const Graph& program) {

@@ -29,5 +29,9 @@ const Graph& program_of(const Node& node);
 const Node* leading_product(const Graph& program);
 /// Is this a matmul [M,K] x [K,1] -> [M,1]?
 bool is_vector_product(const Graph& graph, const Node& node);
+/// Is this a plain matmul [M,K]^T x [M,1] -> [K,1]?
+bool is_transposed_vector_product(const Graph& graph, const Node& node);
+/// Is this a plain matmul [M,1] x [1,N] -> [M,N]?
+bool is_outer_product(const Graph& graph, const Node& node);
 
 }  // namespace forger

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/ops/block_program.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
@@ -15,9 +16,10 @@
 namespace forger {
 namespace {
 
-bool takes_epilogue(const Node& node) {
+/// A head's product has none: what follows it is a program's (fuse_head), loss and metrics included.
+bool takes_epilogue(const Graph& graph, const Node& node) {
   const bool linear = node.op->name == "conv2d" || node.op->name == "conv2d_input_grad" || node.op->name == "matmul";
-  return linear && !epilogue_of(node.attributes);
+  return linear && !epilogue_of(node.attributes) && !is_vector_product(graph, node);
 }
 
 /// An elementwise node as a tape and the tape's inputs; no instructions for other nodes.
@@ -110,7 +112,7 @@ class Fuser {
     std::optional<ValueId> best;
     for (size_t i = 0; i < e.inputs.size(); ++i) {
       const Node* from = behind_views(e.inputs[i]);
-      if (!from || !takes_epilogue(*from) || graph_.type(e.inputs[i]) != out || !epilogue_program(with_first(e.tape, i)))
+      if (!from || !takes_epilogue(graph_, *from) || graph_.type(e.inputs[i]) != out || !epilogue_program(with_first(e.tape, i)))
         continue;
       // With another shape, only what has no period of its own stays what it is.
       const bool same_shape = graph_.type(from->outputs[0]) == out;

@@ -42,9 +42,14 @@ class HeadFuser {
   }
 
  private:
+  static bool holds_product(const Graph& program) {
+    const auto is_product = [](const Node& node) { return node.op->name == "matmul"; };
+    return std::any_of(program.nodes().begin(), program.nodes().end(), is_product);
+  }
+
   /// The latest product among a program's operands that may move down to it: all other readers come later.
   const Node* find_product(const Node& program) const {
-    if (program.op->name != "block_program" || leading_product(program_of(program))) return nullptr;
+    if (program.op->name != "block_program" || holds_product(program_of(program))) return nullptr;
     const Node* found = nullptr;
     for (ValueId id : program.inputs) {
       const Node& node = graph_.producer(id);

@@ -21,7 +21,7 @@ std::vector<Pass> default_passes(bool fuse_statistics) {
                               {"fuse_epilogue", fuse_epilogue},
                               {"dce", dce}};
   if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
-  passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
+  passes.insert(passes.end(), {{"fuse_vector_grads", fuse_vector_grads}, {"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
   return passes;
 }
 

@@ -44,6 +44,9 @@ Graph fuse_epilogue(const Graph& graph);
 /// whose convolutions make statistics in passing (Target::fuse_statistics): elsewhere it only moves them.
 Graph fuse_batch_norm_statistics(const Graph& graph);
 
+/// The two gradients of a matrix times a vector (of a discriminator's last layer) become one block_program.
+Graph fuse_vector_grads(const Graph& graph);
+
 /// Small nodes (losses, metrics, noise, counters) become block_programs, each of which one thread block runs. Runs last.
 Graph fuse_small(const Graph& graph);
 

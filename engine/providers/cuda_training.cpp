@@ -11,6 +11,7 @@
 #include "kernels/cuda/matmul_program.h"
 #include "kernels/cuda/optimizers.h"
 #include "kernels/cuda/random.h"
+#include "kernels/cuda/vector_grads.h"
 
 namespace forger::FORGER_DEVICE {
 namespace {
@@ -258,6 +259,27 @@ PreparedKernel prepare_matmul_program(const NodeView& v) {
           bytes, 1};
 }
 
+/// dw = x^T dy, dx = dy w^T of inputs x, w, dy.
+std::optional<std::string> declines_vector_grads(const NodeView& v) {
+  if (auto reason = needs_f32(v)) return reason;
+  const Graph& program = program_of(v.node());
+  constexpr const char* kReason = "not the two gradients of a matrix times a vector";
+  if (v.num_inputs() != 3 || v.num_outputs() != 2 || program.nodes().size() != 5) return kReason;
+  const Node &dw = program.node(3), &dx = program.node(4);
+  const bool fits = is_transposed_vector_product(program, dw) && is_outer_product(program, dx) &&
+                    dw.inputs == std::vector<ValueId>{0, 2} && dx.inputs == std::vector<ValueId>{2, 1} &&
+                    program.outputs()[0].second == dw.outputs[0] && program.outputs()[1].second == dx.outputs[0] &&
+                    v.output(1).shape == v.input(0).shape;
+  if (!fits) return kReason;
+  return std::nullopt;
+}
+
+PreparedKernel prepare_vector_grads(const NodeView& v) {
+  return {[m = v.input(0).shape[0], k = v.input(0).shape[1]](const KernelArgs& a) {
+    vector_product_grads(m, k, a.in<float>(0), a.in<float>(1), a.in<float>(2), a.out<float>(1), a.out<float>(0), a.stream);
+  }};
+}
+
 /// For programs that hold an operation which no block knows.
 PreparedKernel prepare_launches(const NodeView& v) {
   const Provider* const providers[] = {&provider()};
@@ -272,6 +294,7 @@ std::vector<Kernel> training_kernels() {
       {"batch_norm_apply", "batch_norm_apply_cuda", needs_f32, prepare_batch_norm_apply},
       {"block_program", "block_program_cuda", declines_block_program, prepare_block_program},
       {"block_program", "matmul_program_cuda", declines_matmul_program, prepare_matmul_program},
+      {"block_program", "vector_grads_cuda", declines_vector_grads, prepare_vector_grads},
       {"block_program", "block_program_launches", needs_f32, prepare_launches},
       {"batch_norm_grad", "batch_norm_grad_cuda", needs_f32, prepare_batch_norm_grad},
       {"batch_norm_inference", "batch_norm_inference_cuda", needs_f32, prepare_batch_norm_inference},

@@ -112,6 +112,11 @@ Values large(const Values& v) {
   return {total(mul(d, b)), total(c), reduce_sum(reshape(d, {75, 69}), {0})};
 }
 
+/// Both gradients of x w: inputs x, w, dy.
+Values vector_gradients(const Values& v) {
+  return {matmul(v[0], v[2], true, false), matmul(v[2], v[1], false, true)};
+}
+
 /// A fused tape that draws: x, seed, step.
 Values drawing_tape(const Values& v) {
   const ElementwiseTape tape{
@@ -132,6 +137,12 @@ void add_program_cases(std::vector<Case>& cases) {
   for (const auto& [n, k] : {std::pair<int64_t, int64_t>{1, 7}, {33, 70}, {5, 1031}}) {
     const std::vector<CaseInput> inputs = {{{n, k}}, {{k, 1}}, {{1}}, kSeed, kStep};
     cases.push_back(program_case(fmt::format("head of [{},{}]", n, k), inputs, head));
+  }
+  for (const auto& [m, k] : {std::pair<int64_t, int64_t>{1, 5}, {33, 70}, {70, 33}, {2, 1000}}) {
+    Case c =
+        program_case(fmt::format("gradients of [{},{}] times a vector", m, k), {{{m, k}}, {{k, 1}}, {{m, 1}}}, vector_gradients);
+    c.exact_on_integers = true;
+    cases.push_back(c);
   }
   for (const Shape& shape : {Shape{3, 4, 5}, Shape{1, 1, 9}, Shape{2, 33, 8}, Shape{5, 2, 601}}) {
     cases.push_back(program_case("sums of " + to_string(shape), {{shape}}, sums));
