@@ -139,7 +139,7 @@ TEST_CASE("plan: weights are updated in place unless something still reads the o
     g.update("slot", u.slots[0]);
     if (read_later) g.output("old", scale(w, 3.0));  // after the update in program order
     VariableStore variables(host_device());
-    Session session(compile(g, kReference, {}, {}), variables, 0);  // a pass may move the reader up
+    Session session(compile(g, kReference, {}, {}), variables, 0);  // as written: passes may move the reader up
     CHECK(session.program().memory.final_copies.size() == (read_later ? 1 : 0));
     session.run();
     session.run();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/ops/block_program.h"
 #include "engine/ops/op_spec.h"
 #include "engine/runtime/dependencies.h"
 
@@ -208,6 +209,13 @@ bool all_finite(const void* data, int64_t n) {
 
 }  // namespace
 
+/// Of the node that makes an output: of a program, the one inside.
+static const std::string& path_of(const Node& node, size_t output) {
+  if (node.op->name != "block_program") return node.path;
+  const Graph& program = program_of(node);
+  return program.producer(program.outputs()[output].second).path;
+}
+
 std::optional<std::string> Session::run_checked() {
   if (pointers_.empty()) resolve();
   std::optional<std::string> first;
@@ -220,7 +228,7 @@ std::optional<std::string> Session::run_checked() {
       const auto bytes = contents(node.outputs[o]);
       const void* data = bytes.data();
       const bool finite = type.dtype == DType::f32 ? all_finite<float>(data, type.size()) : all_finite<double>(data, type.size());
-      if (!finite) first = node.path;
+      if (!finite) first = path_of(node, o);
     }
   }
   copy_updates();

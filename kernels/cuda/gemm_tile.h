@@ -134,8 +134,8 @@ __device__ __forceinline__ void store_tile(const Problem& problem, const E& epil
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
   constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks;
-  // Quads in flight: two where sixteen warps share a multiprocessor, and have 128 registers each.
-  constexpr int kQuads = T::kThreads * Engine::kBlocksPerSm >= 512 ? 2 : 4;
+  // Quads in flight: as many as registers allow, of which sixteen warps on a multiprocessor have 128 each, twelve 168.
+  constexpr int kOnSm = T::kThreads * Engine::kBlocksPerSm, kQuads = kOnSm >= 512 ? 1 : kOnSm >= 384 ? 2 : 4;
   static_assert(T::kM % (kQuads * kRowStep) == 0);
   const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;

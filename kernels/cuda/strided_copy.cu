@@ -13,6 +13,7 @@ namespace {
 
 constexpr unsigned kThreads = 128;
 constexpr int kUnits = 4;
+constexpr int kAdds = 2;  // units of a thread in window_add, which keeps their places
 
 struct Axes {
   struct Axis {
@@ -63,11 +64,11 @@ __device__ __forceinline__ float4 plus(float4 y, float p, float4 x) {
 template <class Unit>
 __global__ void __launch_bounds__(kThreads)
     window_add_f32_kernel(const __grid_constant__ Axes axes, const Unit* __restrict__ part, float p, Unit* __restrict__ y) {
-  const int64_t first = int64_t{blockIdx.x} * (kUnits * kThreads) + threadIdx.x;
-  Unit old[kUnits] = {}, add[kUnits] = {};
-  int64_t target[kUnits] = {};
+  const int64_t first = int64_t{blockIdx.x} * (kAdds * kThreads) + threadIdx.x;
+  Unit old[kAdds] = {}, add[kAdds] = {};
+  int64_t target[kAdds] = {};
 #pragma unroll
-  for (int k = 0; k < kUnits; ++k) {
+  for (int k = 0; k < kAdds; ++k) {
     const int64_t i = first + k * int64_t{kThreads};
     if (i >= axes.total) continue;
     int64_t rest = i;
@@ -81,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
     add[k] = part[i];
   }
 #pragma unroll
-  for (int k = 0; k < kUnits; ++k) {
+  for (int k = 0; k < kAdds; ++k) {
     if (first + k * int64_t{kThreads} < axes.total) y[target[k]] = plus(old[k], p, add[k]);
   }
 }
@@ -182,7 +183,7 @@ Axes axes_of(const StridedCopy& copy) {
 template <class Unit>
 void launch_window_add(const Axes& axes, const float* part, float p, float* y, Stream stream) {
   launch(window_add_f32_kernel<Unit>,
-         {.grid_x = static_cast<unsigned>(ceil_div(axes.total, kUnits * kThreads)), .threads = kThreads}, stream, axes,
+         {.grid_x = static_cast<unsigned>(ceil_div(axes.total, kAdds * kThreads)), .threads = kThreads}, stream, axes,
          reinterpret_cast<const Unit*>(part), p, reinterpret_cast<Unit*>(y));
 }
 
