@@ -74,6 +74,11 @@ for precision in tf32 bf16 fp32; do
   measure 30 "$forger" bench step dcgan --device cuda --precision $precision --fakes shared --batches 32,256,1024 --repeats 15 --format json
   measure 60 "$forger" bench step dcgan --device cuda --precision $precision --providers vendor,cuda --batches 32,256,1024 --repeats 15 --format json
 done
+export FORGER_CACHE=$out/logs/cache # plans that are timed here stay here
+for precision in tf32 bf16; do
+  measure 30 "$forger" bench step dcgan --device cuda --precision $precision --collapse on --batches 32,64,256,1024 --repeats 15 --format json
+  measure 60 "$forger" bench step dcgan --device cuda --precision $precision --autotune on --batches 32,256,1024 --repeats 15 --format json
+done
 LINES_SHOWN=40 section "Launches of a step, slowest first" 30 sh -c "'$forger' bench launches dcgan --device cuda --repeats 10 | head -40"
 
 LINES_SHOWN=12 section "Training 10,000 steps of dcgan" 90 "$forger" train dcgan --device cuda --steps 10000 --checkpoint-every 10000 \
@@ -93,6 +98,7 @@ rm -rf "$out/logs/once" "$out/logs/again" "$out"/logs/run/*.safetensors
 for batch in 32 256; do
   LINES_SHOWN=60 section "Kernels at batch $batch" 60 "$forger" bench kernels dcgan --device cuda --providers vendor,cuda --batches $batch --repeats 5 --format markdown
 done
+LINES_SHOWN=3 section "Roofline at batch 256" 60 "$forger" bench kernels dcgan --device cuda --batches 256 --repeats 5 --roofline "$out/roofline.svg"
 for precision in tf32 bf16 fp32; do
   measure 60 "$forger" bench kernels dcgan --device cuda --providers vendor,cuda --precision $precision --batches 32,256,1024 --repeats 5 --format json
 done
