@@ -307,6 +307,7 @@ std::vector<Recipe> make_recipes() {
                       with(with(with(common_options(10), image_options()), d_options(0, true)),
                            {integer_option("width", 32, 1, 4096, "filters next to the image, of both networks; doubled behind")}),
                       {{"steps", "10000"},
+                       {"batch", "64"},
                        {"z-dim", "64"},
                        {"fakes", "shared"},
                        {"g-lr", "0.001"},
