@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "engine/ops/op_spec.h"
 #include "engine/passes/node_tape.h"
@@ -23,7 +24,7 @@ class BatchNormFuser {
     for (const Node& node : graph_.nodes()) {
       if (gone_.contains(node.id)) continue;
       if (const auto it = epilogues_.find(node.id); it != epilogues_.end()) {
-        emit_forward(rewriter, it->second);
+        emit_forward(rewriter, node, it->second);
       } else if (const auto of = prologues_.find(node.id); of != prologues_.end()) {
         emit_backward(rewriter, node, of->second);
       } else {
@@ -42,7 +43,7 @@ class BatchNormFuser {
   /// The batch norm moves down to the node behind it, where that node's other operands are at hand: nothing in between may
   /// read its statistics.
   void find_epilogue(const Node& node) {
-    auto tape = node_tape(graph_, node);
+    auto tape = node_tape(node);
     if (!tape) return;
     for (size_t i = 0; i < tape->inputs.size(); ++i) {
       const ValueId y = tape->inputs[i];
@@ -52,7 +53,7 @@ class BatchNormFuser {
       if (read_between(norm, node)) continue;
       put_first(*tape, i);
       if (!epilogue_program(tape->tape)) return;
-      gone_.emplace(norm.id, true);
+      gone_.insert(norm.id);
       epilogues_.emplace(node.id, Fused{norm.id, std::move(*tape)});
       return;
     }
@@ -72,14 +73,14 @@ class BatchNormFuser {
     if (node.op->name != "batch_norm_grad" || node.attributes.has("prologue")) return;
     const ValueId dy = node.inputs[1];
     const Node& before = graph_.producer(dy);
-    auto tape = node_tape(graph_, before);
+    auto tape = node_tape(before);
     if (!tape || uses_[static_cast<size_t>(dy)] != 1 || epilogues_.contains(before.id)) return;
     const auto is_full = [&](ValueId id) { return graph_.type(id) == graph_.type(dy); };
     const auto first = std::find_if(tape->inputs.begin(), tape->inputs.end(), is_full);
     if (first == tape->inputs.end()) return;
     put_first(*tape, static_cast<size_t>(first - tape->inputs.begin()));
     if (!epilogue_program(tape->tape)) return;
-    gone_.emplace(before.id, true);
+    gone_.insert(before.id);
     prologues_.emplace(node.id, std::move(*tape));
   }
 
@@ -88,16 +89,14 @@ class BatchNormFuser {
     for (ValueId id : tape.random) inputs.push_back(rewriter.mapped(id));
   }
 
-  void emit_forward(Rewriter& rewriter, const Fused& fused) {
+  void emit_forward(Rewriter& rewriter, const Node& behind, const Fused& fused) {
     const Node& norm = graph_.node(fused.norm);
     auto inputs = rewriter.mapped(norm.inputs);
     append(inputs, rewriter, fused.tape);
     Attributes attributes = norm.attributes;
     attributes.set("epilogue", fused.tape.tape);
     rewriter.copy_as(norm, *norm.op, std::move(inputs), std::move(attributes));
-    for (const auto& [id, f] : epilogues_) {
-      if (f.norm == fused.norm) rewriter.replace(graph_.node(id).outputs[0], rewriter.mapped(norm.outputs[0]));
-    }
+    rewriter.replace(behind.outputs[0], rewriter.mapped(norm.outputs[0]));
   }
 
   void emit_backward(Rewriter& rewriter, const Node& node, const NodeTape& tape) {
@@ -111,7 +110,7 @@ class BatchNormFuser {
 
   const Graph& graph_;
   std::vector<int> uses_;
-  std::map<NodeId, bool> gone_;           // nodes that others have taken in
+  std::set<NodeId> gone_;                 // nodes that others have taken in
   std::map<NodeId, Fused> epilogues_;     // by the node behind a batch norm
   std::map<NodeId, NodeTape> prologues_;  // by batch_norm_grad
 };

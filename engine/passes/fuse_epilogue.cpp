@@ -5,11 +5,13 @@
 // move behind them.
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "engine/ops/block_program.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
+#include "engine/passes/node_tape.h"
 #include "engine/passes/passes.h"
 #include "engine/passes/rewriter.h"
 
@@ -20,51 +22,6 @@ namespace {
 bool takes_epilogue(const Graph& graph, const Node& node) {
   const bool linear = node.op->name == "conv2d" || node.op->name == "conv2d_input_grad" || node.op->name == "matmul";
   return linear && !epilogue_of(node.attributes) && !is_vector_product(graph, node);
-}
-
-/// An elementwise node as a tape and the tape's inputs; no instructions for other nodes.
-struct Elementwise {
-  ElementwiseTape tape;
-  std::vector<ValueId> inputs;  // of the tape
-  std::vector<ValueId> random;  // seed and step, if the tape has a dropout
-};
-
-Elementwise elementwise_of(const Node& node) {
-  const auto inputs = [&](size_t count) {
-    return std::vector<ValueId>(node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(count));
-  };
-  Elementwise e;
-  if (node.op->name == "fused_elementwise") {
-    e.tape = node.attributes.get<ElementwiseTape>("tape");
-  } else if (node.op->name == "dropout") {
-    e.tape = {
-        1, {{ScalarOp::dropout, 0, 0, node.attributes.real("rate"), static_cast<uint64_t>(node.attributes.integer("stream"))}}};
-  } else if (const ScalarOp* op = scalar_op_of(*node.op)) {
-    const bool two = is_binary(*op);
-    const bool squared = two && node.inputs[0] == node.inputs[1];  // one input, read twice
-    e.tape = {
-        static_cast<uint16_t>(two && !squared ? 2 : 1),
-        {{*op, 0, static_cast<uint16_t>(two && !squared ? 1 : 0), node.attributes.has("p") ? node.attributes.real("p") : 0.0}}};
-  } else {
-    return e;
-  }
-  e.inputs = inputs(e.tape.num_inputs);
-  if (draws_random(e.tape)) e.random.assign(node.inputs.end() - 2, node.inputs.end());
-  return e;
-}
-
-/// The same tape with input `first` in front.
-ElementwiseTape with_first(const ElementwiseTape& tape, size_t first) {
-  ElementwiseTape result = tape;
-  const auto renumbered = [&](uint16_t value) {
-    if (value == first) return uint16_t{0};
-    return value < first ? static_cast<uint16_t>(value + 1) : value;
-  };
-  for (TapeInstruction& t : result.instructions) {
-    t.a = renumbered(t.a);
-    t.b = renumbered(t.b);
-  }
-  return result;
 }
 
 class Fuser {
@@ -107,19 +64,22 @@ class Fuser {
 
   /// The operand of an elementwise node whose producer it joins: of several, that of the last, which is the nearest.
   std::optional<ValueId> choose_operand(const Node& node) const {
-    const Elementwise e = elementwise_of(node);
+    const auto tape = node_tape(node);
+    if (!tape) return std::nullopt;
     const TensorType& out = graph_.type(node.outputs[0]);
     std::optional<ValueId> best;
-    for (size_t i = 0; i < e.inputs.size(); ++i) {
-      const Node* from = behind_views(e.inputs[i]);
-      if (!from || !takes_epilogue(graph_, *from) || graph_.type(e.inputs[i]) != out || !epilogue_program(with_first(e.tape, i)))
-        continue;
+    for (size_t i = 0; i < tape->inputs.size(); ++i) {
+      const Node* from = behind_views(tape->inputs[i]);
+      if (!from || !takes_epilogue(graph_, *from) || graph_.type(tape->inputs[i]) != out) continue;
+      NodeTape turned = *tape;
+      put_first(turned, i);
+      if (!epilogue_program(turned.tape)) continue;
       // With another shape, only what has no period of its own stays what it is.
       const bool same_shape = graph_.type(from->outputs[0]) == out;
-      const bool no_periods = std::all_of(e.inputs.begin(), e.inputs.end(), [&](ValueId id) {
+      const bool no_periods = std::all_of(tape->inputs.begin(), tape->inputs.end(), [&](ValueId id) {
         return graph_.type(id).size() == out.size() || graph_.type(id).size() == 1;
       });
-      if ((same_shape || no_periods) && (!best || from->id > behind_views(*best)->id)) best = e.inputs[i];
+      if ((same_shape || no_periods) && (!best || from->id > behind_views(*best)->id)) best = tape->inputs[i];
     }
     return best;
   }
@@ -127,20 +87,19 @@ class Fuser {
   static void emit(Rewriter& rewriter, const Node& node, ValueId operand, const Node& from) {
     const Graph& graph = rewriter.in();
     Graph& out = rewriter.out();
-    Elementwise e = elementwise_of(node);
-    const auto first = std::find(e.inputs.begin(), e.inputs.end(), operand);
+    NodeTape tape = *node_tape(node);
+    put_first(tape, static_cast<size_t>(std::find(tape.inputs.begin(), tape.inputs.end(), operand) - tape.inputs.begin()));
     Attributes attributes = from.attributes;
-    attributes.set("epilogue", with_first(e.tape, static_cast<size_t>(first - e.inputs.begin())));
-    e.inputs.erase(first);
+    attributes.set("epilogue", tape.tape);
 
     const Shape& shape = graph.type(from.outputs[0]).shape;
     const bool reshaped = shape != graph.type(node.outputs[0]).shape;
     std::vector<ValueId> inputs = rewriter.mapped(from.inputs);
-    for (ValueId id : e.inputs) {
+    for (ValueId id : std::span(tape.inputs).subspan(1)) {
       const Value value = out.value(rewriter.mapped(id));
       inputs.push_back(reshaped && value.type().size() != 1 ? reshape(value, shape).id() : value.id());
     }
-    for (ValueId id : e.random) inputs.push_back(rewriter.mapped(id));
+    for (ValueId id : tape.random) inputs.push_back(rewriter.mapped(id));
     const Value result = out.append(*from.op, node.path, std::move(inputs), std::move(attributes))[0];
     rewriter.replace(node.outputs[0], reshaped ? reshape(result, graph.type(node.outputs[0]).shape).id() : result.id());
   }

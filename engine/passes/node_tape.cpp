@@ -18,7 +18,7 @@ void renumber_inputs(ElementwiseTape& tape, const F& number) {
 
 }  // namespace
 
-std::optional<NodeTape> node_tape(const Graph&, const Node& node) {
+std::optional<NodeTape> node_tape(const Node& node) {
   const Attributes& at = node.attributes;
   NodeTape result;
   if (node.op->name == "fused_elementwise") {

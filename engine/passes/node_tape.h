@@ -16,7 +16,7 @@ struct NodeTape {
 };
 
 /// Of a scalar op, bias_add, dropout or fused_elementwise; nothing for other ops.
-std::optional<NodeTape> node_tape(const Graph& graph, const Node& node);
+std::optional<NodeTape> node_tape(const Node& node);
 
 /// Makes input `index` of a tape its first.
 void put_first(NodeTape& tape, size_t index);
