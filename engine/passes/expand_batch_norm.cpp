@@ -1,5 +1,6 @@
 // Batch norm with given statistics is an affine map per channel. Behind a convolution or a matrix product it is written in
-// scalar ops, which then become that kernel's epilogue together with the activation that follows.
+// scalar ops, which then become that kernel's epilogue together with the activation that follows; in front of a scalar op, too,
+// with which they make one tape.
 #include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
 #include "engine/passes/passes.h"
@@ -13,9 +14,16 @@ Graph expand_batch_norm(const Graph& graph) {
     const std::string_view op = graph.producer(id).op->name;
     return uses[static_cast<size_t>(id)] == 1 && (op == "conv2d" || op == "conv2d_input_grad" || op == "matmul");
   };
+  std::vector<bool> in_scalar_op(static_cast<size_t>(graph.num_values()), false);
+  for (const Node& node : graph.nodes()) {
+    if (!scalar_op_of(*node.op)) continue;
+    for (ValueId id : node.inputs) in_scalar_op[static_cast<size_t>(id)] = uses[static_cast<size_t>(id)] == 1;
+  }
   Rewriter rewriter(graph);
   for (const Node& node : graph.nodes()) {
-    if (node.op->name != "batch_norm_inference" || !is_linear(node.inputs[0])) {
+    const bool joins = node.op->name == "batch_norm_inference" &&
+                       (is_linear(node.inputs[0]) || in_scalar_op[static_cast<size_t>(node.outputs[0])]);
+    if (!joins) {
       rewriter.copy(node);
       continue;
     }

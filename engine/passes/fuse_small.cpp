@@ -142,13 +142,20 @@ class SmallFuser {
     return others;
   }
 
-  /// Constants are made where they are first read.
+  /// Constants are made where they are first read, or in the last program before.
   void move_fills() {
+    const auto is_fill = [&](const Node& node) { return is_small(node.id) && node.op->name == "fill"; };
+    std::set<int> programs;  // levels that have one without them
     for (const Node& node : graph_.nodes()) {
-      if (!is_small(node.id) || node.op->name != "fill") continue;
+      if (is_small(node.id) && !node.op->is_view && !is_fill(node)) programs.insert(level_[at(node.id)]);
+    }
+    for (const Node& node : graph_.nodes()) {
+      if (!is_fill(node)) continue;
       int first = std::numeric_limits<int>::max();
       for (NodeId reader : readers_[at(node.outputs[0])]) first = std::min(first, level_[at(reader)]);
-      if (first != std::numeric_limits<int>::max()) level_[at(node.id)] = first;
+      if (first == std::numeric_limits<int>::max()) continue;
+      const auto after = programs.upper_bound(first);
+      level_[at(node.id)] = after == programs.begin() ? first : *std::prev(after);
     }
   }
 

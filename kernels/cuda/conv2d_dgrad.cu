@@ -22,15 +22,15 @@ struct Conv2dInputGradProblem {
   __device__ __forceinline__ auto loader_b(int first, int first_k) const {
     return PhaseFilterLoader<T::kN, T::kThreads, kVec>(filter, first, first_k);
   }
-  __device__ __forceinline__ void enter(int phase) {
+  constexpr void enter(int phase) {
     first_h = phase / filter.stride_w;
     first_w = phase % filter.stride_w;
     filter.r0 = (first_h + pad_top) % filter.stride_h;
     filter.s0 = (first_w + pad_left) % filter.stride_w;
-    filter.taps_r = max(filter.R - filter.r0 + filter.stride_h - 1, 0) / filter.stride_h;
-    filter.taps_s = max(filter.S - filter.s0 + filter.stride_w - 1, 0) / filter.stride_w;
-    taps.grid_h = max(H - first_h + filter.stride_h - 1, 0) / filter.stride_h;
-    taps.grid_w = max(W - first_w + filter.stride_w - 1, 0) / filter.stride_w;
+    filter.taps_r = std::max(filter.R - filter.r0 + filter.stride_h - 1, 0) / filter.stride_h;
+    filter.taps_s = std::max(filter.S - filter.s0 + filter.stride_w - 1, 0) / filter.stride_w;
+    taps.grid_h = std::max(H - first_h + filter.stride_h - 1, 0) / filter.stride_h;
+    taps.grid_w = std::max(W - first_w + filter.stride_w - 1, 0) / filter.stride_w;
     taps.rows = images * taps.grid_h * taps.grid_w;
     taps.first_y = (first_h + pad_top) / filter.stride_h;
     taps.first_x = (first_w + pad_left) / filter.stride_w;
@@ -39,10 +39,17 @@ struct Conv2dInputGradProblem {
     m = taps.rows;
     k = taps.R * taps.S * taps.image.C;
   }
+  template <class T>
+  __device__ __forceinline__ void keep_met(int m0, int) {
+    const Box met = taps.met(m0, T::kM);
+    taps.keep(met);
+    filter.keep(met);
+    k = met.size() * taps.image.C;
+  }
   __device__ __forceinline__ int row_offset(int row) const {
-    const Odometer pixel(row, taps.grid_w, taps.grid_h);
-    const int h = first_h + filter.stride_h * pixel.mid, w = first_w + filter.stride_w * pixel.low;
-    return ((pixel.high * H + h) * W + w) * n;
+    const PixelTaps::Pixel at = taps.pixel(row);
+    const int h = first_h + filter.stride_h * at.i, w = first_w + filter.stride_w * at.j;
+    return ((at.image * H + h) * W + w) * n;
   }
 
   int m, n, k, outputs;  // m and k: of the phase
@@ -54,6 +61,47 @@ struct Conv2dInputGradProblem {
   float *c, *partials;
 };
 
+template <int kVec>
+Conv2dInputGradProblem<kVec> input_grad_problem(const Conv2dShape& s) {
+  const auto i = [](int64_t value) { return static_cast<int>(value); };
+  return {
+      .m = 0,
+      .n = i(s.C),
+      .k = 0,
+      .outputs = i(s.input_size()),
+      .images = i(s.N),
+      .H = i(s.H),
+      .W = i(s.W),
+      .pad_top = i(s.pad_top),
+      .pad_left = i(s.pad_left),
+      .first_h = 0,
+      .first_w = 0,
+      .taps = {.image = {nullptr, i(s.P), i(s.Q), i(s.K)}, .group = image_group(s.N), .step = -1},
+      .filter = {.data = nullptr,
+                 .K = i(s.K),
+                 .R = i(s.R),
+                 .S = i(s.S),
+                 .C = i(s.C),
+                 .stride_h = i(s.stride_h),
+                 .stride_w = i(s.stride_w)},
+      .bias = nullptr,
+      .c = nullptr,
+      .partials = nullptr,
+  };
+}
+
+/// Of all phases together, as a share of as many like the largest.
+double share_met(const Conv2dShape& s, const GemmSize& size, int tile) {
+  double sum = 0;
+  for (int phase = 0; phase < static_cast<int>(size.phases); ++phase) {
+    auto problem = input_grad_problem<4>(s);
+    problem.enter(phase);
+    sum += problem.taps.share_met(tile) * static_cast<double>(ceil_div(problem.m, tile)) * problem.k;
+  }
+  const double whole = static_cast<double>(ceil_div(size.m, tile) * size.phases * size.k);
+  return sum > 0 ? sum / whole : 1.0;
+}
+
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_input_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dInputGradProblem<kVec> problem, const GemmGrid grid,
@@ -64,12 +112,15 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 }  // namespace
 
 GemmSize conv2d_input_grad_size(const Conv2dShape& s) {
-  return {.m = s.N * ceil_div(s.H, s.stride_h) * ceil_div(s.W, s.stride_w),
-          .n = s.C,
-          .k = ceil_div(s.R, s.stride_h) * ceil_div(s.S, s.stride_w) * s.K,
-          .phases = s.stride_h * s.stride_w,
-          .outputs = s.input_size(),
-          .between = TileKind::tall};
+  GemmSize size = {.m = s.N * ceil_div(s.H, s.stride_h) * ceil_div(s.W, s.stride_w),
+                   .n = s.C,
+                   .k = ceil_div(s.R, s.stride_h) * ceil_div(s.S, s.stride_w) * s.K,
+                   .phases = s.stride_h * s.stride_w,
+                   .outputs = s.input_size(),
+                   .between = TileKind::tall};
+  size.met_64 = share_met(s, size, 64);
+  size.met_128 = share_met(s, size, 128);
+  return size;
 }
 
 bool conv2d_input_grad_vectors(const Conv2dShape& s) {
@@ -80,26 +131,12 @@ void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPl
                        const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue) {
   const GemmSize size = conv2d_input_grad_size(s);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
-    const auto i = [](int64_t value) { return static_cast<int>(value); };
-    const Conv2dInputGradProblem<kVec> problem{
-        .m = 0,
-        .n = i(size.n),
-        .k = 0,
-        .outputs = i(size.outputs),
-        .images = i(s.N),
-        .H = i(s.H),
-        .W = i(s.W),
-        .pad_top = i(s.pad_top),
-        .pad_left = i(s.pad_left),
-        .first_h = 0,
-        .first_w = 0,
-        .taps = {.image = {dy, i(s.P), i(s.Q), i(s.K)}, .step = -1},
-        .filter =
-            {.data = w, .K = i(s.K), .R = i(s.R), .S = i(s.S), .C = i(s.C), .stride_h = i(s.stride_h), .stride_w = i(s.stride_w)},
-        .bias = bias,
-        .c = dx,
-        .partials = scratch.partials,
-    };
+    auto problem = input_grad_problem<kVec>(s);
+    problem.taps.image.data = dy;
+    problem.filter.data = w;
+    problem.bias = bias;
+    problem.c = dx;
+    problem.partials = scratch.partials;
     launch_gemm<Engine>(conv2d_input_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, size.phases, plan,
                         scratch.counters, epilogue, stream);
   });

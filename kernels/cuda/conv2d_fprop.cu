@@ -4,7 +4,6 @@
 #include "kernels/cuda/conv2d_operands.h"
 #include "kernels/cuda/gemm_launch.h"
 #include "kernels/cuda/gemm_statistics.h"
-#include "kernels/cuda/matrix_operands.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -20,18 +19,44 @@ struct Conv2dProblem {
   }
   template <class T>
   __device__ __forceinline__ auto loader_b(int first, int first_k) const {
-    return MatrixLoader<Major::k, T::kN, T::kThreads, kVec>(filters, first, first_k);
+    return FilterTapsLoader<T::kN, T::kThreads, kVec>(filter, first, first_k);
   }
   __device__ __forceinline__ void enter(int) {}
-  __device__ __forceinline__ int row_offset(int row) const { return row * n; }
+  template <class T>
+  __device__ __forceinline__ void keep_met(int m0, int) {
+    const Box met = taps.met(m0, T::kM);
+    taps.keep(met);
+    filter.keep(met);
+    k = met.size() * taps.image.C;
+  }
+  __device__ __forceinline__ int row_offset(int row) const {
+    const PixelTaps::Pixel at = taps.pixel(row);
+    return ((at.image * taps.grid_h + at.i) * taps.grid_w + at.j) * n;
+  }
 
   int m, n, k, outputs;
   PixelTaps taps;
-  Matrix filters;
+  FilterTaps filter;
   const float* bias;
   float *c, *partials;
   GemmStatistics statistics;
 };
+
+PixelTaps pixel_taps(const Conv2dShape& s, const float* x) {
+  const auto i = [](int64_t value) { return static_cast<int>(value); };
+  return {.image = {x, i(s.H), i(s.W), i(s.C)},
+          .rows = i(s.N * s.P * s.Q),
+          .grid_h = i(s.P),
+          .grid_w = i(s.Q),
+          .group = image_group(s.N),
+          .stride_h = i(s.stride_h),
+          .stride_w = i(s.stride_w),
+          .first_y = i(-s.pad_top),
+          .first_x = i(-s.pad_left),
+          .step = 1,
+          .R = i(s.R),
+          .S = i(s.S)};
+}
 
 /// Where the statistics' scratch memory begins: after that of the splits.
 size_t statistics_offset(const GemmPlan& plan, const GemmSize& size) {
@@ -57,7 +82,14 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 }  // namespace
 
 GemmSize conv2d_size(const Conv2dShape& s) {
-  return {.m = s.N * s.P * s.Q, .n = s.K, .k = s.R * s.S * s.C, .outputs = s.output_size(), .between = TileKind::tall};
+  const PixelTaps taps = pixel_taps(s, nullptr);
+  return {.m = s.N * s.P * s.Q,
+          .n = s.K,
+          .k = s.R * s.S * s.C,
+          .outputs = s.output_size(),
+          .between = TileKind::tall,
+          .met_64 = taps.share_met(64),
+          .met_128 = taps.share_met(128)};
 }
 
 bool conv2d_vectors(const Conv2dShape& s) {
@@ -96,18 +128,8 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
         .n = i(size.n),
         .k = i(size.k),
         .outputs = i(size.outputs),
-        .taps = {.image = {x, i(s.H), i(s.W), i(s.C)},
-                 .rows = i(size.m),
-                 .grid_h = i(s.P),
-                 .grid_w = i(s.Q),
-                 .stride_h = i(s.stride_h),
-                 .stride_w = i(s.stride_w),
-                 .first_y = i(-s.pad_top),
-                 .first_x = i(-s.pad_left),
-                 .step = 1,
-                 .R = i(s.R),
-                 .S = i(s.S)},
-        .filters = {.data = w, .extent = i(s.K), .k = i(size.k), .ld = i(size.k)},
+        .taps = pixel_taps(s, x),
+        .filter = {.data = w, .K = i(s.K), .S = i(s.S), .C = i(s.C), .size = i(size.k), .taps_r = i(s.R), .taps_s = i(s.S)},
         .bias = bias,
         .c = y,
         .partials = scratch.partials,

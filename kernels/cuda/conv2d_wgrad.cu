@@ -4,7 +4,6 @@
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/conv2d_operands.h"
 #include "kernels/cuda/gemm_launch.h"
-#include "kernels/cuda/matrix_operands.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -16,21 +15,42 @@ struct Conv2dFilterGradProblem {
 
   template <class T>
   __device__ __forceinline__ auto loader_a(int first, int first_k) const {
-    return MatrixLoader<Major::mn, T::kM, T::kThreads, kVec>(gradient, first, first_k);
+    return GradientRowsLoader<T::kM, T::kThreads, kVec>(dy, m, patch, first, first_k);
   }
   template <class T>
   __device__ __forceinline__ auto loader_b(int first, int first_k) const {
     return PatchColumnsLoader<T::kN, T::kThreads, kVec>(patch, first, first_k);
   }
   __device__ __forceinline__ void enter(int) {}
+  template <class T>
+  __device__ __forceinline__ void keep_met(int, int n0) {
+    patch.keep(patch.met(n0, T::kN));
+    k = patch.pixels();
+  }
   __device__ __forceinline__ int row_offset(int row) const { return row * n; }
 
   int m, n, k, outputs;
-  Matrix gradient;
+  const float* dy;
   PatchColumns patch;
   const float* bias;
   float *c, *partials;
 };
+
+PatchColumns patch_columns(const Conv2dShape& s, const float* x) {
+  const auto i = [](int64_t value) { return static_cast<int>(value); };
+  return {.image = {x, i(s.H), i(s.W), i(s.C)},
+          .images = i(s.N),
+          .P = i(s.P),
+          .Q = i(s.Q),
+          .grid_h = i(s.P),
+          .grid_w = i(s.Q),
+          .stride_h = i(s.stride_h),
+          .stride_w = i(s.stride_w),
+          .pad_top = i(s.pad_top),
+          .pad_left = i(s.pad_left),
+          .S = i(s.S),
+          .columns = i(s.R * s.S * s.C)};
+}
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
@@ -42,7 +62,14 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 }  // namespace
 
 GemmSize conv2d_filter_grad_size(const Conv2dShape& s) {
-  return {.m = s.K, .n = s.R * s.S * s.C, .k = s.N * s.P * s.Q, .outputs = s.filter_size(), .between = TileKind::wide};
+  const PatchColumns patch = patch_columns(s, nullptr);
+  return {.m = s.K,
+          .n = s.R * s.S * s.C,
+          .k = s.N * s.P * s.Q,
+          .outputs = s.filter_size(),
+          .between = TileKind::wide,
+          .met_64 = patch.share_met(64),
+          .met_128 = patch.share_met(128)};
 }
 
 bool conv2d_filter_grad_vectors(const Conv2dShape& s) {
@@ -59,17 +86,8 @@ void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmP
         .n = i(size.n),
         .k = i(size.k),
         .outputs = i(size.outputs),
-        .gradient = {.data = dy, .extent = i(s.K), .k = i(size.k), .ld = i(s.K)},
-        .patch = {.image = {x, i(s.H), i(s.W), i(s.C)},
-                  .pixels = i(size.k),
-                  .P = i(s.P),
-                  .Q = i(s.Q),
-                  .stride_h = i(s.stride_h),
-                  .stride_w = i(s.stride_w),
-                  .pad_top = i(s.pad_top),
-                  .pad_left = i(s.pad_left),
-                  .S = i(s.S),
-                  .columns = i(size.n)},
+        .dy = dy,
+        .patch = patch_columns(s, x),
         .bias = nullptr,
         .c = dw,
         .partials = scratch.partials,

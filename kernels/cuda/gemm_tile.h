@@ -6,6 +6,8 @@
 //   kMajorA, kMajorB          along which axis its operands are contiguous
 //   loader_a<Tile>, loader_b<Tile>(first row or column, first k): with load(tile), which copies a stage and steps to the next
 //   enter(phase)              makes it one of several problems that share a launch; then m, n, k are its sizes
+//   keep_met<Tile>(m0, n0)    leaves out what adds nothing to the tile at (m0, n0); then k is the rest. Only where there may be
+//                             such (conv2d_taps.h)
 //   row_offset(row)           of row `row` in C, in elements
 //   c, bias, partials         where results go; outputs = size of C
 //   statistics                only where columns of C get them (gemm_statistics.h)
@@ -253,6 +255,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   problem.enter(static_cast<int>(blockIdx.z) / grid.splits);
   const int m0 = static_cast<int>(blockIdx.x) / grid.tiles_n * T::kM, n0 = static_cast<int>(blockIdx.x) % grid.tiles_n * T::kN;
   if (m0 >= problem.m) return;  // a phase smaller than the others
+  if constexpr (requires { problem.template keep_met<T>(m0, n0); }) problem.template keep_met<T>(m0, n0);
   const int split = static_cast<int>(blockIdx.z) % grid.splits;
   const int64_t all_tiles = ceil_div(problem.k, kTileK);
   const int first = static_cast<int>(all_tiles * split / grid.splits);
