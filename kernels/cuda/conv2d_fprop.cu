@@ -1,35 +1,15 @@
 // y[m, k] = sum over (r, s, c) of x[pixel m, tap r s, c] w[k, r, s, c]: M = N*P*Q, N = K, reduction R*S*C. See gemm_tile.h
 // for threads and shared memory, conv2d_operands.h for the gather.
-#include "kernels/cuda/conv2d.h"
-#include "kernels/cuda/conv2d_operands.h"
+#include "kernels/cuda/conv2d_problems.h"
 #include "kernels/cuda/gemm_launch.h"
 #include "kernels/cuda/gemm_statistics.h"
-#include "kernels/cuda/matrix_operands.h"
 
 namespace forger::FORGER_DEVICE {
 
 namespace {
 
 template <int kVec>
-struct Conv2dProblem {
-  static constexpr Major kMajorA = Major::k, kMajorB = Major::k;
-
-  template <class T>
-  __device__ __forceinline__ auto loader_a(int first, int first_k) const {
-    return PixelTapsLoader<T::kM, T::kThreads, kVec>(taps, first, first_k);
-  }
-  template <class T>
-  __device__ __forceinline__ auto loader_b(int first, int first_k) const {
-    return MatrixLoader<Major::k, T::kN, T::kThreads, kVec>(filters, first, first_k);
-  }
-  __device__ __forceinline__ void enter(int) {}
-  __device__ __forceinline__ int row_offset(int row) const { return row * n; }
-
-  int m, n, k, outputs;
-  PixelTaps taps;
-  Matrix filters;
-  const float* bias;
-  float *c, *partials;
+struct Conv2dStatisticsProblem : Conv2dProblem<kVec> {
   GemmStatistics statistics;
 };
 
@@ -49,7 +29,7 @@ int tiles_of_group(int64_t tiles) {
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
-    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid,
+    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dStatisticsProblem<kVec> problem, const GemmGrid grid,
                                     const __grid_constant__ Epilogue epilogue) {
   gemm_block<Engine>(problem, grid, epilogue);
 }
@@ -90,29 +70,7 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
                .results = *statistics};
   }
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
-    const auto i = [](int64_t value) { return static_cast<int>(value); };
-    const Conv2dProblem<kVec> problem{
-        .m = i(size.m),
-        .n = i(size.n),
-        .k = i(size.k),
-        .outputs = i(size.outputs),
-        .taps = {.image = {x, i(s.H), i(s.W), i(s.C)},
-                 .rows = i(size.m),
-                 .grid_h = i(s.P),
-                 .grid_w = i(s.Q),
-                 .stride_h = i(s.stride_h),
-                 .stride_w = i(s.stride_w),
-                 .first_y = i(-s.pad_top),
-                 .first_x = i(-s.pad_left),
-                 .step = 1,
-                 .R = i(s.R),
-                 .S = i(s.S)},
-        .filters = {.data = w, .extent = i(s.K), .k = i(size.k), .ld = i(size.k)},
-        .bias = bias,
-        .c = y,
-        .partials = scratch.partials,
-        .statistics = columns,
-    };
+    const Conv2dStatisticsProblem<kVec> problem{conv2d_problem<kVec>(s, x, w, bias, y, scratch.partials), columns};
     launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan, scratch.counters,
                         epilogue, stream);
   });
