@@ -1,7 +1,6 @@
 // y[m, k] = sum over (r, s, c) of x[pixel m, tap r s, c] w[k, r, s, c]: M = N*P*Q, N = K, reduction R*S*C. See gemm_tile.h
 // for threads and shared memory, conv2d_operands.h for the gather.
-#include "kernels/cuda/conv2d.h"
-#include "kernels/cuda/conv2d_operands.h"
+#include "kernels/cuda/conv2d_problems.h"
 #include "kernels/cuda/gemm_launch.h"
 #include "kernels/cuda/gemm_statistics.h"
 
@@ -10,53 +9,9 @@ namespace forger::FORGER_DEVICE {
 namespace {
 
 template <int kVec>
-struct Conv2dProblem {
-  static constexpr Major kMajorA = Major::k, kMajorB = Major::k;
-
-  template <class T>
-  __device__ __forceinline__ auto loader_a(int first, int first_k) const {
-    return PixelTapsLoader<T::kM, T::kThreads, kVec>(taps, first, first_k);
-  }
-  template <class T>
-  __device__ __forceinline__ auto loader_b(int first, int first_k) const {
-    return FilterTapsLoader<T::kN, T::kThreads, kVec>(filter, first, first_k);
-  }
-  __device__ __forceinline__ void enter(int) {}
-  template <class T>
-  __device__ __forceinline__ void keep_met(int m0, int) {
-    const Box met = taps.met(m0, T::kM);
-    taps.keep(met);
-    filter.keep(met);
-    k = met.size() * taps.image.C;
-  }
-  __device__ __forceinline__ int row_offset(int row) const {
-    const PixelTaps::Pixel at = taps.pixel(row);
-    return ((at.image * taps.grid_h + at.i) * taps.grid_w + at.j) * n;
-  }
-
-  int m, n, k, outputs;
-  PixelTaps taps;
-  FilterTaps filter;
-  const float* bias;
-  float *c, *partials;
+struct Conv2dStatisticsProblem : Conv2dProblem<kVec> {
   GemmStatistics statistics;
 };
-
-PixelTaps pixel_taps(const Conv2dShape& s, const float* x) {
-  const auto i = [](int64_t value) { return static_cast<int>(value); };
-  return {.image = {x, i(s.H), i(s.W), i(s.C)},
-          .rows = i(s.N * s.P * s.Q),
-          .grid_h = i(s.P),
-          .grid_w = i(s.Q),
-          .group = image_group(s.N),
-          .stride_h = i(s.stride_h),
-          .stride_w = i(s.stride_w),
-          .first_y = i(-s.pad_top),
-          .first_x = i(-s.pad_left),
-          .step = 1,
-          .R = i(s.R),
-          .S = i(s.S)};
-}
 
 /// Where the statistics' scratch memory begins: after that of the splits.
 size_t statistics_offset(const GemmPlan& plan, const GemmSize& size) {
@@ -74,7 +29,7 @@ int tiles_of_group(int64_t tiles) {
 
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
-    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dProblem<kVec> problem, const GemmGrid grid,
+    conv2d_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dStatisticsProblem<kVec> problem, const GemmGrid grid,
                                     const __grid_constant__ Epilogue epilogue) {
   gemm_block<Engine>(problem, grid, epilogue);
 }
@@ -82,7 +37,7 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine,
 }  // namespace
 
 GemmSize conv2d_size(const Conv2dShape& s) {
-  const PixelTaps taps = pixel_taps(s, nullptr);
+  const PixelTaps taps = conv2d_problem<4>(s, nullptr, nullptr, nullptr, nullptr, nullptr).taps;
   return {.m = s.N * s.P * s.Q,
           .n = s.K,
           .k = s.R * s.S * s.C,
@@ -122,19 +77,7 @@ void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, c
                .results = *statistics};
   }
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
-    const auto i = [](int64_t value) { return static_cast<int>(value); };
-    const Conv2dProblem<kVec> problem{
-        .m = i(size.m),
-        .n = i(size.n),
-        .k = i(size.k),
-        .outputs = i(size.outputs),
-        .taps = pixel_taps(s, x),
-        .filter = {.data = w, .K = i(s.K), .S = i(s.S), .C = i(s.C), .size = i(size.k), .taps_r = i(s.R), .taps_s = i(s.S)},
-        .bias = bias,
-        .c = y,
-        .partials = scratch.partials,
-        .statistics = columns,
-    };
+    const Conv2dStatisticsProblem<kVec> problem{conv2d_problem<kVec>(s, x, w, bias, y, scratch.partials), columns};
     launch_gemm<Engine>(conv2d_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, 1, plan, scratch.counters,
                         epilogue, stream);
   });

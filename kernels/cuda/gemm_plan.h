@@ -70,10 +70,20 @@ constexpr TileSize tile_size(Arithmetic arithmetic, TileKind tile) {
   return {};
 }
 
-/// Estimated clock cycles of a GPU with so many multiprocessors. Only ratios matter: of a wave of blocks, of the fixed
-/// cost of a block (filling the pipeline, writing C), and of adding up partial sums: by a launch that has all
-/// multiprocessors, or by the last block of each tile, which saves the launch but has only as many as there are tiles.
-constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, int multiprocessors) {
+/// Tiles of C, of all phases.
+constexpr int64_t tiles_of(const GemmSize& size, const TileSize& tile) {
+  return (size.m + tile.m - 1) / tile.m * ((size.n + tile.n - 1) / tile.n) * size.phases;
+}
+constexpr int64_t blocks_of(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan) {
+  return tiles_of(size, tile_size(arithmetic, plan.tile)) * plan.splits;
+}
+
+// Estimates, in clock cycles. Only ratios matter: of a wave of blocks, of the fixed cost of a block (filling the pipeline,
+// writing C), and of adding up partial sums: by a launch that has all multiprocessors, or by the last block of each tile,
+// which saves the launch but has only as many as there are tiles.
+
+/// Of a block on a multiprocessor that holds `x` of the blocks that it has room for.
+constexpr double block_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, double x) {
   const TileSize tile = tile_size(arithmetic, plan.tile);
   double per_cycle = 110;  // multiply-adds of one multiprocessor that is full
   if (arithmetic == Arithmetic::tf32x3) per_cycle = 200;
@@ -81,35 +91,46 @@ constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const 
   if (arithmetic == Arithmetic::bf16) per_cycle = 650;
   // A smaller tile reads each operand more often.
   per_cycle *= tile.m * tile.n >= 128 * 128 ? 1.0 : tile.m * tile.n > 64 * 64 ? 0.9 : 0.7;
-  constexpr double kBlockStart = 2000, kSumLaunch = 5000, kSumLatency = 80;  // the last: per split
-  constexpr double kSumPerCycle = 6;                                         // floats that one multiprocessor adds
+  constexpr double kBlockStart = 2000;
+  const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const double met = (size.between == TileKind::wide ? tile.n : tile.m) > 64 ? size.met_128 : size.met_64;
+  const double k_tiles = std::max(met * static_cast<double>(ceil(ceil(size.k, kTileK), plan.splits)), 1.0);
+  // It reaches 0.4 + 0.6 x of its speed: the rest are latencies left bare.
+  const double full = static_cast<double>(tile.m) * tile.n * kTileK / per_cycle * static_cast<double>(tile.blocks_per_sm);
+  const double per_k_tile = full * x / (0.4 + 0.6 * x);
+  return k_tiles * per_k_tile + kBlockStart;
+}
+
+/// Of the sum over a plan's splits, once all blocks are done.
+constexpr double sum_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, int multiprocessors) {
+  if (plan.splits == 1) return 0;
+  const TileSize tile = tile_size(arithmetic, plan.tile);
+  constexpr double kSumLaunch = 5000, kSumLatency = 80;  // the last: per split
+  constexpr double kSumPerCycle = 6;                     // floats that one multiprocessor adds
   // A ticket is a fence, an atomic operation and a barrier; a block adds up what its own loads in flight let it: 32 KiB
   // in the 700 cycles that L2 takes, at best.
   constexpr double kTicket = 1500, kBlockSumPerCycle = 8;
-
-  const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  const int64_t blocks = ceil(size.m, tile.m) * ceil(size.n, tile.n) * size.phases * plan.splits;
-  const double met = (size.between == TileKind::wide ? tile.n : tile.m) > 64 ? size.met_128 : size.met_64;
-  const double k_tiles = std::max(met * static_cast<double>(ceil(ceil(size.k, kTileK), plan.splits)), 1.0);
-  // With x of its blocks a multiprocessor reaches 0.4 + 0.6 x of its speed: the rest are latencies left bare.
-  const double x = std::min(1.0, static_cast<double>(ceil(blocks, multiprocessors)) / tile.blocks_per_sm);
-  const double full = static_cast<double>(tile.m) * tile.n * kTileK / per_cycle * static_cast<double>(tile.blocks_per_sm);
-  const double per_k_tile = full * x / (0.4 + 0.6 * x);
-  const auto waves = static_cast<double>(ceil(blocks, int64_t{multiprocessors} * tile.blocks_per_sm));
-  double cycles = waves * (k_tiles * per_k_tile + kBlockStart);
-  if (plan.splits == 1) return cycles;
   const double partials = static_cast<double>(size.outputs) * plan.splits / (kSumPerCycle * multiprocessors);
   if (plan.group == 0) {
-    cycles += kSumLaunch + kSumLatency * plan.splits;
-    return cycles + 2 * partials + static_cast<double>(size.outputs) / (kSumPerCycle * multiprocessors);
+    return kSumLaunch + kSumLatency * plan.splits + 2 * partials +
+           static_cast<double>(size.outputs) / (kSumPerCycle * multiprocessors);
   }
-  const int64_t groups = ceil(plan.splits, plan.group), tiles = blocks / plan.splits;
+  const int64_t groups = (plan.splits + plan.group - 1) / plan.group, tiles = tiles_of(size, tile);
   const auto add_up = [&](int64_t adders, int64_t count) {  // so many blocks, so many tiles each
     const double elements = static_cast<double>(tile.m) * tile.n * static_cast<double>(count);
     return kTicket + elements * std::max(1 / kBlockSumPerCycle, static_cast<double>(adders) / (kSumPerCycle * multiprocessors));
   };
-  cycles += partials + add_up(tiles * groups, plan.group);  // partials: written; read by add_up
+  const double cycles = partials + add_up(tiles * groups, plan.group);  // partials: written; read by add_up
   return groups == 1 ? cycles : cycles + add_up(tiles, groups);
+}
+
+/// Of a product that has a GPU of so many multiprocessors to itself.
+constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, int multiprocessors) {
+  const int64_t per_sm = tile_size(arithmetic, plan.tile).blocks_per_sm, blocks = blocks_of(size, arithmetic, plan);
+  const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const double x = std::min(1.0, static_cast<double>(ceil(blocks, multiprocessors)) / static_cast<double>(per_sm));
+  const auto waves = static_cast<double>(ceil(blocks, multiprocessors * per_sm));
+  return waves * block_cycles(size, arithmetic, plan, x) + sum_cycles(size, arithmetic, plan, multiprocessors);
 }
 
 /// Calls f with every plan that there is. Operands that cannot be copied as vectors get the small tile. `one_launch`: only
@@ -171,9 +192,7 @@ constexpr int counters_per_tile(int splits, int group) {
 }
 constexpr size_t counters_of(const GemmPlan& plan, const GemmSize& size, Arithmetic arithmetic) {
   if (plan.splits == 1 || plan.group == 0) return 0;
-  const TileSize tile = tile_size(arithmetic, plan.tile);
-  const int64_t tiles = (size.m + tile.m - 1) / tile.m * ((size.n + tile.n - 1) / tile.n) * size.phases;
-  return static_cast<size_t>(tiles * counters_per_tile(plan.splits, plan.group));
+  return static_cast<size_t>(tiles_of(size, tile_size(arithmetic, plan.tile)) * counters_per_tile(plan.splits, plan.group));
 }
 
 /// What a matrix product needs beside its operands.

@@ -130,6 +130,17 @@ struct GemmGrid {
   uint32_t* counters = nullptr;
 };
 
+/// A block's place in a product.
+struct GemmBlock {
+  unsigned tile;   // of C, columns first (neighbours share A in L2)
+  unsigned slice;  // of phases x splits of the reduction
+  unsigned tiles;  // in a slice
+};
+/// Of a product that has a grid of its own.
+__device__ __forceinline__ GemmBlock own_grid() {
+  return {blockIdx.x, blockIdx.z, gridDim.x};
+}
+
 /// Writes the block's tile of C from shared memory to `to`: finished, with bias and epilogue, or as a partial sum.
 template <class Engine, bool kFinished, class Problem, class E>
 __device__ __forceinline__ void store_tile(const Problem& problem, const E& epilogue, int n0, float* to) {
@@ -233,9 +244,10 @@ __device__ __forceinline__ void add_partials(const Problem& problem, int n0, int
 /// The last split of a tile to be done adds up all; with many splits the last one of each group its group, and the last of
 /// those the groups. True in the block that then has the sum in shared memory.
 template <class Engine, class Problem, class E>
-__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, const E& epilogue, int n0, int split) {
+__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, const E& epilogue, int n0, int split,
+                                           const GemmBlock& block) {
   const int groups = (grid.splits + grid.group - 1) / grid.group, group = split / grid.group;
-  const unsigned tile = blockIdx.z / static_cast<unsigned>(grid.splits) * gridDim.x + blockIdx.x;
+  const unsigned tile = block.slice / static_cast<unsigned>(grid.splits) * block.tiles + block.tile;
   uint32_t* const counters = grid.counters + tile * static_cast<unsigned>(counters_per_tile(grid.splits, grid.group));
   const int first = group * grid.group, members = min(grid.group, grid.splits - first);
   if (!last_block(counters + group, static_cast<unsigned>(members))) return false;
@@ -247,16 +259,16 @@ __device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGri
   return true;
 }
 
-/// blockIdx.x: tiles of C, columns first (neighbours share A in L2); blockIdx.z: phases x splits of the reduction.
 template <class Engine, class Problem, class E>
-__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid, const E& epilogue) {
+__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid, const E& epilogue,
+                                           const GemmBlock block = own_grid()) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
-  problem.enter(static_cast<int>(blockIdx.z) / grid.splits);
-  const int m0 = static_cast<int>(blockIdx.x) / grid.tiles_n * T::kM, n0 = static_cast<int>(blockIdx.x) % grid.tiles_n * T::kN;
+  problem.enter(static_cast<int>(block.slice) / grid.splits);
+  const int m0 = static_cast<int>(block.tile) / grid.tiles_n * T::kM, n0 = static_cast<int>(block.tile) % grid.tiles_n * T::kN;
   if (m0 >= problem.m) return;  // a phase smaller than the others
   if constexpr (requires { problem.template keep_met<T>(m0, n0); }) problem.template keep_met<T>(m0, n0);
-  const int split = static_cast<int>(blockIdx.z) % grid.splits;
+  const int split = static_cast<int>(block.slice) % grid.splits;
   const int64_t all_tiles = ceil_div(problem.k, kTileK);
   const int first = static_cast<int>(all_tiles * split / grid.splits);
   const int count = static_cast<int>(all_tiles * (split + 1) / grid.splits) - first;
@@ -293,7 +305,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   __syncthreads();
   if (grid.splits > 1) {
     store_tile<Engine, false>(problem, epilogue, n0, problem.partials + split * static_cast<int64_t>(problem.outputs));
-    if (!grid.counters || !sum_splits<Engine>(problem, grid, epilogue, n0, split)) return;
+    if (!grid.counters || !sum_splits<Engine>(problem, grid, epilogue, n0, split, block)) return;
   }
   store_tile<Engine, true>(problem, epilogue, n0, problem.c);
   if constexpr (requires { problem.statistics; }) tile_statistics<Engine>(problem, m0, n0);

@@ -10,7 +10,7 @@
 #include "kernels/cuda/reduce_sum.h"
 
 #include "kernels/cuda/block_sum.h"
-#include "kernels/cuda/column_tiles.h"
+#include "kernels/cuda/column_sum.h"
 #include "kernels/cuda/divisor.h"
 #include "kernels/cuda/last_block.h"
 #include "kernels/cuda/strided_sum.h"
@@ -55,53 +55,8 @@ __global__ void __launch_bounds__(kColumnThreads)
     reduce_sum_columns_f32_kernel(const ColumnTiles t, const float* __restrict__ x, float* __restrict__ y, float* partials,
                                   uint32_t* counters) {
   const unsigned outer = blockIdx.x / t.tiles;
-  const ColumnPlace place = column_place<kWidth>(t, blockIdx.x % t.tiles);
-  const int64_t begin = blockIdx.y * t.rows_per_split, end = min(begin + t.rows_per_split, t.rows);
-  const float* const column = x + outer * t.rows * t.columns + place.column;
-  float sums[kUnroll][kWidth] = {};
-  if (place.inside) {
-    for (int64_t r = begin + place.row; r < end; r += kUnroll * t.depth()) {
-#pragma unroll
-      for (int k = 0; k < kUnroll; ++k) {
-        const int64_t row = r + k * t.depth();
-        float v[kWidth] = {};
-        if (row < end) load_columns(column + row * t.columns, v);
-#pragma unroll
-        for (int w = 0; w < kWidth; ++w) sums[k][w] += v[w];
-      }
-    }
-  }
-  double total[kWidth];
-#pragma unroll
-  for (int w = 0; w < kWidth; ++w) total[w] = static_cast<double>((sums[0][w] + sums[1][w]) + (sums[2][w] + sums[3][w]));
-  auto& shared = block_shared<ColumnSums<>>();
-  const auto sum_and_store = [&](float* to) {
-    sum_columns(total, t.lanes, shared);
-    if (!place.inside || place.row > 0) return;
-    float result[kWidth];
-#pragma unroll
-    for (int w = 0; w < kWidth; ++w) result[w] = static_cast<float>(total[w]);
-    store_columns(to + place.column, result);
-  };
-  const int64_t splits = gridDim.y;
-  float* const mine = partials + outer * splits * t.columns;
-  sum_and_store(splits == 1 ? y + outer * t.columns : mine + blockIdx.y * t.columns);
-  if (splits == 1 || !last_block(counters + blockIdx.x, gridDim.y)) return;
-#pragma unroll
-  for (int w = 0; w < kWidth; ++w) total[w] = 0;
-  for (int64_t s = place.row; place.inside && s < splits; s += kUnroll * t.depth()) {
-    float v[kUnroll][kWidth] = {};
-#pragma unroll
-    for (int k = 0; k < kUnroll; ++k) {
-      if (s + k * t.depth() < splits) load_partial_columns(mine + (s + k * t.depth()) * t.columns + place.column, v[k]);
-    }
-#pragma unroll
-    for (int k = 0; k < kUnroll; ++k) {
-#pragma unroll
-      for (int w = 0; w < kWidth; ++w) total[w] += static_cast<double>(v[k][w]);
-    }
-  }
-  sum_and_store(y + outer * t.columns);
+  column_sum_block<kWidth>(t, blockIdx.x % t.tiles, blockIdx.y, x + outer * t.rows * t.columns, y + outer * t.columns,
+                           partials + outer * t.splits * t.columns, counters + blockIdx.x, block_shared<ColumnSums<>>());
 }
 
 struct Walk {
@@ -169,13 +124,6 @@ void sum_columns_of(const float* x, float* y, int64_t outer, const ColumnTiles& 
          stream, t, x, y, scratch.partials, scratch.counters);
 }
 
-ColumnTiles tiles_of(int64_t rows, int64_t columns, int64_t splits) {
-  ColumnTiles t = column_tiles(rows, columns, 1, 1, 1);
-  t.rows_per_split = std::max<int64_t>(ceil_div(rows, splits), 1);
-  t.splits = splits;
-  return t;
-}
-
 }  // namespace
 
 ReduceSumPlan plan_reduce_sum(const std::vector<int64_t>& shape, const std::vector<int64_t>& axes, int multiprocessors) {
@@ -219,7 +167,7 @@ ReduceSumPlan plan_reduce_sum(const std::vector<int64_t>& shape, const std::vect
     plan.workspace_bytes = sizeof(float) * static_cast<size_t>(plan.outputs * plan.splits);
     const bool columns = plan.kind == ReduceSumPlan::Kind::columns;
     plan.counters =
-        static_cast<size_t>(columns ? plan.outer * tiles_of(plan.reduced, plan.inner, plan.splits).tiles : plan.outer);
+        static_cast<size_t>(columns ? plan.outer * column_tiles_of(plan.reduced, plan.inner, plan.splits).tiles : plan.outer);
   }
   return plan;
 }
@@ -232,7 +180,7 @@ void reduce_sum(const ReduceSumPlan& plan, const float* x, float* y, void* works
       sum_rows(x, y, plan.outer, plan.reduced, plan.splits, scratch, stream);
       return;
     case ReduceSumPlan::Kind::columns:
-      sum_columns_of(x, y, plan.outer, tiles_of(plan.reduced, plan.inner, plan.splits), scratch, stream);
+      sum_columns_of(x, y, plan.outer, column_tiles_of(plan.reduced, plan.inner, plan.splits), scratch, stream);
       return;
     case ReduceSumPlan::Kind::general:
       launch(reduce_sum_general_f32_kernel,
