@@ -33,8 +33,8 @@ TEST_CASE("help and version end with 0 and write nothing") {
 TEST_CASE("list names every recipe") {
   Workplace w;
   const std::string out = w.run("list").out;
-  for (const char* recipe :
-       {"dcgan", "mlp", "pattern1010", "normal1d", "gaussians4", "ring8", "grid25", "best-mnist", "mnist-classifier"})
+  for (const char* recipe : {"dcgan", "mlp", "pattern1010", "normal1d", "gaussians4", "ring8", "grid25", "best-mnist",
+                             "best-stacked", "mnist-classifier"})
     CHECK(contains(out, recipe));
 }
 

@@ -233,3 +233,26 @@ TEST_CASE("passes: batch norm with given statistics joins the convolution in fro
     for (size_t i = 0; i < before.size(); ++i) CHECK(after[i] == doctest::Approx(before[i]).epsilon(1e-5));
   }
 }
+
+TEST_CASE("passes: batch norm with given statistics joins the activation behind it where the convolution has another reader") {
+  Network net;
+  const Value x = net.weight("x", {2, 6, 5, 3}), w = net.weight("w", {7, 3, 3, 3});
+  const auto channel = [&](const char* name, double low, double high) {
+    return net.graph.variable(name, {DType::f32, {7}}, Initializer::uniform(low, high));
+  };
+  const Value z = conv2d(x, w, 1, Padding::same);
+  const Value y = batch_norm_inference(z, channel("gamma", 0.5, 2), channel("beta", -1, 1), channel("mean", -1, 1),
+                                       channel("var", 0.5, 2), 1e-3);
+  net.graph.output("y", relu(y));
+  net.graph.output("z", z);
+  Graph fused = net.graph;
+  for (const Pass& pass : default_passes()) fused = pass.run(fused);
+  CHECK(count_ops(fused, "batch_norm_inference") == 0);
+  int launches = 0;
+  for (const Node& node : fused.nodes()) launches += !node.op->is_source && !node.op->is_view;
+  CHECK(launches == 2);
+  for (const char* providers : {"reference", "onednn,reference", "emulated"}) {
+    const auto before = run(net.graph, providers, kWithout)[0], after = run(fused, providers, {})[0];
+    for (size_t i = 0; i < before.size(); ++i) CHECK(after[i] == doctest::Approx(before[i]).epsilon(1e-5));
+  }
+}

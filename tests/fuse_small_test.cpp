@@ -217,3 +217,22 @@ TEST_CASE("block_program: axes that lie side by side") {
   CHECK(middle_sum({2, 1, 4}, {0, 2})->summed == 8);
   CHECK_FALSE(middle_sum({2, 3, 4}, {0, 2}));
 }
+
+TEST_CASE("fuse_small: constants that large nodes read are made by an earlier program, not by a launch of their own") {
+  Graph graph(DType::f32);
+  const auto variable = [&](const char* name, Shape shape) {
+    return graph.variable(name, {DType::f32, std::move(shape)}, Initializer::uniform(-1, 1));
+  };
+  const Value sums = mul(reduce_sum(variable("a", {8, 64}), {0}), reduce_sum(variable("b", {8, 64}), {0}));  // a program
+  const Value x = bias_add(variable("x", {64, 64}), sums);
+  const Value far = matmul(matmul(x, variable("v", {64, 64})), variable("w", {64, 64}));
+  graph.output("y", bias_add(far, fill(graph, 0.5, {64})));
+  const Graph fused = run_passes(graph, default_passes());
+  int programs = 0, fills = 0;
+  for (const Node& node : fused.nodes()) {
+    programs += node.op->name == "block_program";
+    fills += node.op->name == "fill";
+  }
+  CHECK(fills == 0);
+  CHECK(programs == 1);
+}

@@ -383,6 +383,7 @@ TEST_SUITE("slow") {
         {"stacked-mnist", {{"pack", "2"}}},
         {"best-mnist", {{"width", "8"}}},
         {"best-mnist", {{"width", "8"}, {"stack", "3"}, {"channels", "3"}, {"pack", "2"}}},
+        {"best-stacked", {{"width", "8"}}},
         {"dcgan",
          {{"loss", "wgan"}, {"label-noise", "0"}, {"gradient-penalty", "wgan-gp"}, {"d-norm", "layer"}, {"d-update", "sum"}}},
         {"dcgan",
