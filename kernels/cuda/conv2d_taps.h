@@ -74,7 +74,10 @@ constexpr Range pixels_met(Range taps, int pixels, int pad, int stride, int exte
 /// From the first to the last of a row of digits of an Odometer: what low and mid are in between.
 constexpr Box digits_between(const Odometer& first, const Odometer& last, int lows, int mids) {
   const bool one_high = first.high == last.high, one_mid = one_high && first.mid == last.mid;
-  return {one_high ? Range{first.mid, last.mid + 1} : Range{0, mids}, one_mid ? Range{first.low, last.low + 1} : Range{0, lows}};
+  // One by one: nvcc 13.0 crashes at conditional ranges within one list.
+  const Range middle = one_high ? Range{first.mid, last.mid + 1} : Range{0, mids};
+  const Range low = one_mid ? Range{first.low, last.low + 1} : Range{0, lows};
+  return {middle, low};
 }
 
 /// A tensor of activations.
@@ -136,8 +139,9 @@ struct PatchColumns {
     const int last = std::min(first + count, columns) - 1;
     const Odometer first_tap(first / image.C, S, 1), last_tap(last / image.C, S, 1);
     const bool one_row = first_tap.high == last_tap.high;
-    return {pixels_met({first_tap.high, last_tap.high + 1}, P, pad_top, stride_h, image.H),
-            pixels_met(one_row ? Range{first_tap.low, last_tap.low + 1} : Range{0, S}, Q, pad_left, stride_w, image.W)};
+    const Range rows = {first_tap.high, last_tap.high + 1};
+    const Range all = {0, S}, one = {first_tap.low, last_tap.low + 1};
+    return {pixels_met(rows, P, pad_top, stride_h, image.H), pixels_met(one_row ? one : all, Q, pad_left, stride_w, image.W)};
   }
 
   /// Leaves out all other pixels.
