@@ -10,6 +10,7 @@ class FfmaEngine {
  public:
   using TileType = TileType_;
   static constexpr int kBlocksPerSm = kBlocksPerSm_;
+  static constexpr bool kTensorCores = false;
 
   /// Adds a stage's product to C.
   template <Major kMajorA, Major kMajorB>

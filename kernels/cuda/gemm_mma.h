@@ -84,6 +84,7 @@ class MmaEngine {
  public:
   using TileType = TileType_;
   static constexpr int kBlocksPerSm = kBlocksPerSm_;
+  static constexpr bool kTensorCores = true;
 
   /// Adds a stage's product to C.
   template <Major kMajorA, Major kMajorB>

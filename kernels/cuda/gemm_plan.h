@@ -70,6 +70,12 @@ constexpr TileSize tile_size(Arithmetic arithmetic, TileKind tile) {
   return {};
 }
 
+/// Whether a tile leaves out what adds nothing to it (conv2d_taps.h). The largest one of the CUDA cores has no registers for
+/// that.
+constexpr bool leaves_out(bool tensor_cores, int m, int n) {
+  return tensor_cores || m * n < 128 * 128;
+}
+
 /// Tiles of C, of all phases.
 constexpr int64_t tiles_of(const GemmSize& size, const TileSize& tile) {
   return (size.m + tile.m - 1) / tile.m * ((size.n + tile.n - 1) / tile.n) * size.phases;
@@ -93,7 +99,8 @@ constexpr double block_cycles(const GemmSize& size, Arithmetic arithmetic, const
   per_cycle *= tile.m * tile.n >= 128 * 128 ? 1.0 : tile.m * tile.n > 64 * 64 ? 0.9 : 0.7;
   constexpr double kBlockStart = 2000;
   const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  const double met = (size.between == TileKind::wide ? tile.n : tile.m) > 64 ? size.met_128 : size.met_64;
+  double met = (size.between == TileKind::wide ? tile.n : tile.m) > 64 ? size.met_128 : size.met_64;
+  if (!leaves_out(arithmetic != Arithmetic::ffma, tile.m, tile.n)) met = 1;
   const double k_tiles = std::max(met * static_cast<double>(ceil(ceil(size.k, kTileK), plan.splits)), 1.0);
   // It reaches 0.4 + 0.6 x of its speed: the rest are latencies left bare.
   const double full = static_cast<double>(tile.m) * tile.n * kTileK / per_cycle * static_cast<double>(tile.blocks_per_sm);

@@ -267,7 +267,9 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   problem.enter(static_cast<int>(block.slice) / grid.splits);
   const int m0 = static_cast<int>(block.tile) / grid.tiles_n * T::kM, n0 = static_cast<int>(block.tile) % grid.tiles_n * T::kN;
   if (m0 >= problem.m) return;  // a phase smaller than the others
-  if constexpr (requires { problem.template keep_met<T>(m0, n0); }) problem.template keep_met<T>(m0, n0);
+  if constexpr (leaves_out(Engine::kTensorCores, T::kM, T::kN) && requires { problem.template keep_met<T>(m0, n0); }) {
+    problem.template keep_met<T>(m0, n0);
+  }
   const int split = static_cast<int>(block.slice) % grid.splits;
   const int64_t all_tiles = ceil_div(problem.k, kTileK);
   const int first = static_cast<int>(all_tiles * split / grid.splits);
