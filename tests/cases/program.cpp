@@ -212,6 +212,10 @@ void add_layer_cases(std::vector<Case>& cases) {
     c.of_input = false;
     add_layer_grads(cases, c);
   }
+  // Channels enough for the large tiles of every arithmetic.
+  for (const int64_t channels : {128, 64}) {
+    add_layer_grads(cases, convolution({.N = 2, .H = 8, .W = 8, .C = channels, .K = 128, .R = 1, .S = 1, .P = 8, .Q = 8}));
+  }
   // Few channels: filter and bias alone; and what no kernel joins.
   LayerCase image = convolution({.N = 2,
                                  .H = 9,
