@@ -1,7 +1,9 @@
 // The plan of a matrix product: a pure function, so everything about it can be checked without a GPU.
 #include <doctest/doctest.h>
 
-#include "kernels/cuda/gemm_plan.h"
+#include <tuple>
+
+#include "kernels/cuda/gemm_pair_plan.h"
 
 using namespace forger;
 using namespace forger::FORGER_DEVICE;
@@ -97,4 +99,79 @@ TEST_CASE("gemm plan: partial sums are added by the last block of a tile where t
 
 TEST_CASE("gemm plan: a tiny product is one launch") {
   for (const Arithmetic arithmetic : kAll) CHECK(plan_gemm(matrix(32, 64, 32), arithmetic, true, 132).splits == 1);
+}
+
+TEST_CASE("gemm pair plan: both products have tiles of one kind, and sums that no second launch adds up") {
+  for (const Arithmetic arithmetic : kAll) {
+    for (const int sms : {1, 20, 132}) {
+      for (const auto& [m, n, k] : {std::tuple<int64_t, int64_t, int64_t>{1568, 128, 2048}, {25'088, 128, 1024}, {32, 8, 8}}) {
+        const GemmPair pair{matrix(m, n, k), matrix(128, k, m)};
+        const GemmPairPlan plan = plan_pair(pair, arithmetic, sms);
+        CHECK(plan == plan_pair(pair, arithmetic, sms));
+        const TileSize first = tile_size(arithmetic, plan.first.tile), second = tile_size(arithmetic, plan.second.tile);
+        CHECK(first.blocks_per_sm == second.blocks_per_sm);
+        CHECK(first.m * first.n == second.m * second.n);
+        for (const auto& [p, size] : {std::pair{plan.first, pair.first}, {plan.second, pair.second}}) {
+          CHECK(p.vectors);
+          CHECK((p.group > 0) == (p.splits > 1));
+          CHECK(p.splits <= std::max<int64_t>(1, (size.k + kTileK - 1) / kTileK));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gemm pair plan: together two products need fewer splits and less time than one after the other") {
+  // The gradients of a layer of 14x14 pixels with 128 channels, batch 32, and of one of 4x4 pixels.
+  for (const auto& [pixels, channels] : {std::pair<int64_t, int64_t>{196, 128}, {16, 256}}) {
+    GemmSize input = matrix(32 * pixels, 128, 16 * channels), filter = matrix(channels, 16 * 128, 32 * pixels);
+    input.between = TileKind::tall;
+    filter.between = TileKind::wide;
+    for (const Arithmetic arithmetic : {Arithmetic::tf32, Arithmetic::bf16}) {
+      const GemmPlan first = plan_gemm(input, arithmetic, true, 132, true),
+                     second = plan_gemm(filter, arithmetic, true, 132, true);
+      const GemmPair pair{input, filter};
+      const GemmPairPlan plan = plan_pair(pair, arithmetic, 132);
+      if (pixels == 196) CHECK(plan.first.splits + plan.second.splits < first.splits + second.splits);
+      CHECK(pair_cycles(pair, arithmetic, plan, 132) <
+            gemm_cycles(input, arithmetic, first, 132) + gemm_cycles(filter, arithmetic, second, 132));
+      CHECK(is_faster_as_pair(pair, arithmetic, 132));
+    }
+  }
+}
+
+TEST_CASE("gemm pair plan: products that fill a GPU with unlike tiles stay apart") {
+  // 128 input channels want the large tile, 64 output channels the wide one.
+  const int64_t pixels = 1024 * 28 * 28;
+  GemmSize input = matrix(pixels, 128, 16 * 64), filter = matrix(64, 16 * 128, pixels);
+  input.between = TileKind::tall;
+  filter.between = TileKind::wide;
+  CHECK_FALSE(is_faster_as_pair({input, filter}, Arithmetic::tf32, 132));
+}
+
+TEST_CASE("gemm pair plan: the product with the longer blocks starts") {
+  const GemmPair pair{matrix(1024, 64, 64), matrix(64, 1024, 4096)};
+  const GemmPairPlan plan{{.vectors = true}, {.vectors = true}};
+  CHECK(second_starts(pair, Arithmetic::tf32, plan));
+  CHECK_FALSE(second_starts({pair.second, pair.first}, Arithmetic::tf32, plan));
+  // A long block that starts last would run alone.
+  const auto cycles = [&](const GemmPair& p) { return pair_cycles(p, Arithmetic::tf32, plan, 1); };
+  CHECK(cycles(pair) == doctest::Approx(cycles({pair.second, pair.first})));
+}
+
+TEST_CASE("gemm pair plan: a pair of which one product is missing is the other one") {
+  const GemmSize filter = matrix(128, 2048, 6272);
+  const GemmPairPlan plan = plan_pair({{}, filter}, Arithmetic::tf32, 132);
+  CHECK(plan.first.splits == 1);
+  CHECK(blocks_of({}, Arithmetic::tf32, plan.first) == 0);
+  CHECK(pair_cycles({{}, filter}, Arithmetic::tf32, plan, 132) ==
+        doctest::Approx(gemm_cycles(filter, Arithmetic::tf32, plan.second, 132)));
+}
+
+TEST_CASE("gemm pair plan: candidates are of every kind of tiles, the best by estimate first") {
+  const GemmPair pair{matrix(6272, 128, 2048), matrix(128, 2048, 6272)};
+  const auto plans = pair_plan_candidates(pair, Arithmetic::tf32, 132);
+  REQUIRE(plans.size() > 1);
+  CHECK(plans.size() <= 12);
+  CHECK(plans.front() == plan_pair(pair, Arithmetic::tf32, 132));
 }

@@ -32,12 +32,16 @@ int64_t flops_program(const Graph&, const Node& node) {
 }
 
 /// An output may overwrite an input of its type if the node that computes it comes after all readers of that input, or is
-/// the last of them and may itself work in place.
+/// the last of them and may itself work in place. Where nodes may run at once ("parallel") only the latter counts, and of
+/// an input that no other node reads.
 InPlace in_place_program(const Node& node) {
   const Graph& program = program_of(node);
+  const bool parallel = node.attributes.has("parallel");
   std::vector<NodeId> last_reader(static_cast<size_t>(program.num_values()), -1);
+  std::vector<int> readers(static_cast<size_t>(program.num_values()), 0);
   for (auto inner = program.nodes().rbegin(); inner != program.nodes().rend(); ++inner) {
     for (ValueId id : inner->inputs) {
+      ++readers[static_cast<size_t>(id)];
       NodeId& last = last_reader[static_cast<size_t>(id)];
       last = std::max({last, inner->id, inner->op->is_view ? last_reader[static_cast<size_t>(inner->outputs[0])] : -1});
     }
@@ -54,7 +58,8 @@ InPlace in_place_program(const Node& node) {
       const ValueId input = program.nodes()[i].outputs[0];
       if (program.type(input) != program.type(output)) continue;
       const NodeId last = last_reader[static_cast<size_t>(input)];
-      bool free = last < writer.id;
+      bool free = last < writer.id && !parallel;
+      if (parallel && readers[static_cast<size_t>(input)] > 1) continue;
       for (size_t k = 0; own < may.size() && k < may[own].size(); ++k) {
         free = free || (last == writer.id && writer.inputs[may[own][k]] == input);
       }

@@ -21,7 +21,8 @@ struct MiddleSum {
 /// none if an axis that is kept lies between two that are summed. `axes` ascend.
 std::optional<MiddleSum> middle_sum(const Shape& shape, const std::vector<int64_t>& axes);
 
-/// The graph that a block_program runs: its first nodes are inputs "0", "1", ...; its outputs are the node's, in order.
+/// The graph that a block_program runs: its first nodes are inputs "0", "1", ...; its outputs are the node's, in order. With the
+/// attribute "parallel" its nodes do not read each other's results, and a kernel may run them all at once.
 const Graph& program_of(const Node& node);
 
 /// A program may start with a product that is large, of a matrix [M,K] and a vector, both inputs of the program, with or

@@ -47,6 +47,10 @@ Graph fuse_batch_norm_statistics(const Graph& graph);
 /// The two gradients of a matrix times a vector (of a discriminator's last layer) become one block_program.
 Graph fuse_vector_grads(const Graph& graph);
 
+/// The gradients of a layer with respect to input, filter and bias become one block_program, whose nodes may run at once. For
+/// devices that have a kernel for it (Target::fuse_layer_grads).
+Graph fuse_layer_grads(const Graph& graph);
+
 /// Small nodes (losses, metrics, noise, counters) become block_programs, each of which one thread block runs. Runs last.
 Graph fuse_small(const Graph& graph);
 
@@ -59,7 +63,7 @@ struct Pass {
 };
 Graph run_passes(const Graph& graph, std::span<const Pass> passes);
 
-/// The passes that compile() runs, in order. `fuse_statistics`: as in Target.
-std::vector<Pass> default_passes(bool fuse_statistics = false);
+/// The passes that compile() runs, in order. `fuse_statistics`, `fuse_layer_grads`: as in Target.
+std::vector<Pass> default_passes(bool fuse_statistics = false, bool fuse_layer_grads = false);
 
 }  // namespace forger

@@ -1,8 +1,7 @@
 // Convolutions and matrix products of the CUDA provider.
-#include "engine/ops/epilogue.h"
+#include "engine/providers/cuda_gemm.h"
+
 #include "engine/ops/ops.h"
-#include "engine/providers/adapters.h"
-#include "engine/providers/cuda_tables.h"
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/conv2d_few_channels.h"
 #include "kernels/cuda/matmul.h"
@@ -42,23 +41,6 @@ std::optional<std::string> wide_declines(const NodeView& v) {
   return std::nullopt;
 }
 
-/// Calls launch(EpilogueArgs) with the node's epilogue, if it has one.
-class Epilogues {
- public:
-  explicit Epilogues(const NodeView& v) : view_(epilogue_view(v)) {}
-
-  template <class Launch>
-  void pass(const KernelArgs& a, const Launch& launch) const {
-    if (!view_) return launch(EpilogueArgs{});
-    ElementwiseInput<float> operands[kEpilogueOperands];
-    for (size_t i = 0; i < view_->periods.size(); ++i) operands[i] = {a.in<float>(view_->first + i), view_->periods[i]};
-    launch(EpilogueArgs{&view_->tape, {operands, view_->periods.size()}, tape_source(view_->tape, a)});
-  }
-
- private:
-  std::optional<EpilogueView> view_;
-};
-
 const float* bias_of(const KernelArgs& a, bool bias) {
   return bias ? a.in<float>(2) : nullptr;
 }
@@ -91,14 +73,6 @@ Product matmul_product(const NodeView& v) {
   return {matmul_size(s), matmul_vectors(s)};
 }
 
-/// By TileKind.
-constexpr const char* kTileNames[] = {"small", "tall", "wide", "large"};
-
-/// A plan as text, and back: tile, splits, splits of a group.
-std::string to_text(const GemmPlan& plan) {
-  return fmt::format("{} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group);
-}
-
 /// The plan that was timed for the node, or the best by estimate. Throws DataError if what is said to be timed is no plan.
 GemmPlan plan_for(const NodeView& v, const Product& p, Arithmetic arithmetic) {
   const auto& tuning = v.target().tuning;
@@ -122,10 +96,6 @@ std::vector<std::string> plans_of(const NodeView& v) {
     all.push_back(to_text(plan));
   }
   return all;
-}
-
-GemmScratch scratch_of(const KernelArgs& a) {
-  return {static_cast<float*>(a.workspace), a.counters};
 }
 
 BatchNormStatistics statistics_args(const StatisticsOf& s, const KernelArgs& a) {
@@ -230,8 +200,8 @@ PreparedKernel prepare_few_filter_grad(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
   const int splits = few_filter_grad_splits(s, v.target().multiprocessors);
   return {[s, splits](const KernelArgs& a) {
-            conv2d_few_filter_grad(s, splits, a.in<float>(0), a.in<float>(1), a.out<float>(0), static_cast<float*>(a.workspace),
-                                   a.counters, a.stream);
+            conv2d_few_filter_grad(s, splits, a.in<float>(0), a.in<float>(1), a.out<float>(0), nullptr,
+                                   static_cast<float*>(a.workspace), a.counters, a.stream);
           },
           few_filter_grad_workspace_bytes(s, splits), few_filter_grad_counters(s, splits)};
 }
@@ -249,8 +219,6 @@ PreparedKernel prepare_narrow(const NodeView& v) {
     });
   }};
 }
-
-constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precision::bf16};
 
 }  // namespace
 

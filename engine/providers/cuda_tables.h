@@ -9,6 +9,8 @@ namespace forger::FORGER_DEVICE {
 
 /// Convolutions and matrix products.
 std::vector<Kernel> gemm_kernels();
+/// The gradients of a layer, side by side.
+std::vector<Kernel> layer_grads_kernels();
 /// Elementwise ops, reductions and everything that only moves data.
 std::vector<Kernel> pointwise_kernels();
 /// Batch norm, losses, optimizers, random numbers.

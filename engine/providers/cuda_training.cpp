@@ -289,13 +289,12 @@ PreparedKernel prepare_launches(const NodeView& v) {
 }  // namespace
 
 std::vector<Kernel> training_kernels() {
-  return {
+  std::vector<Kernel> kernels = {
       {"adam", "adam_cuda", needs_f32, prepare_adam},
       {"batch_norm_apply", "batch_norm_apply_cuda", needs_f32, prepare_batch_norm_apply},
       {"block_program", "block_program_cuda", declines_block_program, prepare_block_program},
       {"block_program", "matmul_program_cuda", declines_matmul_program, prepare_matmul_program},
       {"block_program", "vector_grads_cuda", declines_vector_grads, prepare_vector_grads},
-      {"block_program", "block_program_launches", needs_f32, prepare_launches},
       {"batch_norm_grad", "batch_norm_grad_cuda", needs_f32, prepare_batch_norm_grad},
       {"batch_norm_inference", "batch_norm_inference_cuda", needs_f32, prepare_batch_norm_inference},
       {"batch_norm_training", "batch_norm_training_cuda", needs_f32, prepare_batch_norm_training},
@@ -310,6 +309,10 @@ std::vector<Kernel> training_kernels() {
       {"softmax", "softmax_cuda", needs_f32, prepare_softmax},
       {"softmax_cross_entropy", "softmax_cross_entropy_cuda", needs_f32, prepare_softmax_cross_entropy},
   };
+  for (const Kernel& kernel : layer_grads_kernels()) kernels.push_back(kernel);
+  kernels.push_back(
+      {"block_program", "block_program_launches", needs_f32, prepare_launches, {.of_nodes = true}});  // takes what is left
+  return kernels;
 }
 
 }  // namespace forger::FORGER_DEVICE

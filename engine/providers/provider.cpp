@@ -26,14 +26,26 @@ std::span<const Provider* const> all_providers() {
   return providers;
 }
 
-std::string problem_key(const NodeView& node) {
-  std::string key = fmt::format("{} {}", node.node().op->name, name_of(node.target().precision));
-  for (size_t i = 0; i < node.num_inputs(); ++i) key += " " + to_string(node.input(i));
-  Attributes attributes = node.attributes();
+namespace {
+
+std::string attributes_key(Attributes attributes) {
   for (const char* name : {"stream", "draw"}) {
     if (attributes.has(name)) attributes.set(name, int64_t{0});
   }
-  return key + attributes.to_string();
+  std::string key = attributes.to_string();
+  if (!attributes.has("program")) return key;
+  for (const Node& node : attributes.get<Subgraph>("program").graph->nodes()) {
+    if (!node.op->is_source) key += " " + std::string(node.op->name) + attributes_key(node.attributes);
+  }
+  return key;
+}
+
+}  // namespace
+
+std::string problem_key(const NodeView& node) {
+  std::string key = fmt::format("{} {}", node.node().op->name, name_of(node.target().precision));
+  for (size_t i = 0; i < node.num_inputs(); ++i) key += " " + to_string(node.input(i));
+  return key + attributes_key(node.attributes());
 }
 
 const char* name_of(Provider::Place place) {

@@ -32,9 +32,10 @@ using Tuning = std::map<std::string, std::string>;
 /// What kernels are chosen and made ready for.
 struct Target {
   Precision precision = Precision::fp32;
-  int multiprocessors = 132;     // of the GPU; an H200's where none is present
-  int memory_slack = 0;          // of the memory plan: launches run side by side only if they share no memory
-  bool fuse_statistics = false;  // convolutions make a batch norm's statistics: their tiles are in shared memory
+  int multiprocessors = 132;      // of the GPU; an H200's where none is present
+  int memory_slack = 0;           // of the memory plan: launches run side by side only if they share no memory
+  bool fuse_statistics = false;   // convolutions make a batch norm's statistics: their tiles are in shared memory
+  bool fuse_layer_grads = false;  // the gradients of a layer are one launch: there is a kernel that makes them
   std::shared_ptr<const Tuning> tuning = nullptr;  // in place of the kernels' own estimates, where it knows a problem
 };
 
@@ -88,8 +89,11 @@ struct PreparedKernel {
 struct Accuracy {
   double factor = 2;              // error at most this many times that of plain float32 loops
   bool exact_on_integers = true;  // sums of products of small integers are exact
-  /// To what the first two inputs are rounded before anything else: the bound then holds for the rounded inputs.
+  /// To what the first two inputs are rounded before anything else: the bound then holds for the rounded inputs. Of a
+  /// block_program: the first two inputs of each product in it.
   Precision operands = Precision::fp32;
+  /// A program's nodes are run by kernels of their own, whose promises about operands count.
+  bool of_nodes = false;
   /// Further error, as a part of the largest result: for libraries that do not say how they round operands.
   double of_largest = 0;
 };

@@ -50,7 +50,7 @@ PlanTimer device_plan_timer(Device& device) {
 Tuning autotune(const Graph& step, std::span<const Provider* const> providers, Target target, Tuning known, const PlanTimer& time,
                 const std::function<void(const std::string&, size_t, size_t)>& progress) {
   target.tuning = nullptr;
-  const Graph graph = run_passes(step, default_passes(target.fuse_statistics));
+  const Graph graph = run_passes(step, default_passes(target.fuse_statistics, target.fuse_layer_grads));
   std::map<std::string, Problem> problems;
   for (const Node& node : graph.nodes()) {
     if (node.op->is_source || node.op->is_view) continue;

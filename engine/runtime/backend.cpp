@@ -1,5 +1,6 @@
 #include "engine/runtime/backend.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "engine/runtime/emulated_device.h"
@@ -79,6 +80,9 @@ Backend make_backend(const BackendOptions& options, bool planning) {
   const bool host = choice.place == Place::cpu;
   if (!host) backend.target.memory_slack = kMemorySlack;
   backend.target.fuse_statistics = !host;
+  const auto runs_programs = [](const Kernel& kernel) { return kernel.op == "block_program"; };
+  const auto& first = backend.providers.front()->kernels;  // a library in front keeps its products
+  backend.target.fuse_layer_grads = !host && std::any_of(first.begin(), first.end(), runs_programs);
   if (options.precision == "auto") {
     backend.target.precision = host ? Precision::fp32 : Precision::tf32;
   } else {

@@ -37,13 +37,13 @@ const char* input_grad_few_outputs_declines(const Conv2dShape& s);
 void conv2d_input_grad_few_outputs(const Conv2dShape& s, const float* dy, const float* w, const float* bias, float* dx,
                                    Stream stream, const EpilogueArgs& epilogue = {});
 
-/// dw of a convolution with 1 or 3 channels on one side and at least 16 on the other.
+/// dw of a convolution with 1 or 3 channels on one side and at least 16 on the other, and db = sums of dy, unless db is null.
 const char* few_filter_grad_declines(const Conv2dShape& s);
 /// Number of partial sums, and what they need unless it is 1.
 int few_filter_grad_splits(const Conv2dShape& s, int multiprocessors);
 size_t few_filter_grad_workspace_bytes(const Conv2dShape& s, int splits);
 size_t few_filter_grad_counters(const Conv2dShape& s, int splits);
-void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* workspace,
-                            uint32_t* counters, Stream stream);
+void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* db,
+                            float* workspace, uint32_t* counters, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

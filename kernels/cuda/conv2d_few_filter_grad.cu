@@ -4,7 +4,8 @@
 // A block has one filter row r, 32 of the many channels and a share of the output rows (n, p), which its warps take in
 // turn. A warp goes along a row eight pixels at a time and keeps sums for all (few, s) in registers: dy and a window of x
 // are read once, the many side as 128 contiguous bytes, the few side as one address for all lanes. The warps' sums meet
-// in shared memory, the blocks' in the last of them to be done (last_block.h), both in fixed order.
+// in shared memory, the blocks' in the last of them to be done (last_block.h), both in fixed order. The gradient of a bias,
+// sums of dy, is made in passing.
 // Limits: S in {1, 3, 4, 5, 7}; stride 1 along rows, with few inputs also 2.
 #include "kernels/cuda/conv2d_few_channels.h"
 #include "kernels/cuda/last_block.h"
@@ -18,7 +19,8 @@ constexpr int kThreads = 256, kWarps = kThreads / 32, kPixels = 8;
 struct FewFilterGrad {
   const float *x, *dy;
   float* dw;
-  float* partials;  // [splits][blocks side by side][few * S][32]: what a block has is contiguous
+  float* db;        // null: is not asked for
+  float* partials;  // [splits][blocks side by side][sums][32]: what a block has is contiguous
   uint32_t* counters;
   int N, H, W, C, K, R, P, Q;
   int stride_h, pad_top, pad_left;
@@ -32,27 +34,30 @@ struct WarpSums {
 template <bool kFewInputs, int kFew, int kS, int kStride>
 __global__ void __launch_bounds__(kThreads) conv2d_few_filter_grad_f32_kernel(const __grid_constant__ FewFilterGrad a) {
   constexpr int kWindow = (kPixels - 1) * kStride + kS;
-  auto& shared = block_shared<WarpSums<kFew * kS>>();
+  constexpr int kXs = kFewInputs ? kFew : 1, kDys = kFewInputs ? 1 : kFew;
+  auto& shared = block_shared<WarpSums<kFew * kS + kDys>>();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int r = static_cast<int>(blockIdx.x) % a.R, many = static_cast<int>(blockIdx.x) / a.R * 32 + lane;
   const bool active = many < (kFewInputs ? a.K : a.C);
   const int64_t rows = int64_t{a.N} * a.P;
   const int begin = static_cast<int>(rows * blockIdx.y / gridDim.y), end = static_cast<int>(rows * (blockIdx.y + 1) / gridDim.y);
 
-  float sums[kFew][kS] = {};
+  // The middle row of the filter sums up dy, too: each number of it is there once, where the row meets the image.
+  const bool sums_dy = a.db && r == a.R / 2;
+  float sums[kFew][kS] = {}, sums_of_dy[kDys] = {};
   for (int line = begin + warp; line < end; line += kWarps) {
     const int n = line / a.P, h = line % a.P * a.stride_h - a.pad_top + r;
-    if (h < 0 || h >= a.H) continue;
-    const float* const x = a.x + (n * a.H + h) * a.W * a.C;
+    const bool inside = h >= 0 && h < a.H;
+    if (!inside && !sums_dy) continue;
+    const float* const x = inside ? a.x + (n * a.H + h) * a.W * a.C : a.x;
     const float* const dy = a.dy + line * a.Q * a.K;
 #pragma unroll 1
     for (int q0 = 0; q0 < a.Q; q0 += kPixels) {
-      constexpr int kXs = kFewInputs ? kFew : 1, kDys = kFewInputs ? 1 : kFew;
       float window[kXs][kWindow], gradient[kDys][kPixels];
 #pragma unroll
       for (int j = 0; j < kWindow; ++j) {
         const int w = q0 * kStride - a.pad_left + j;
-        const bool valid = w >= 0 && w < a.W && active;
+        const bool valid = w >= 0 && w < a.W && active && inside;
 #pragma unroll
         for (int c = 0; c < kXs; ++c) window[c][j] = valid ? x[w * a.C + (kFewInputs ? c : many)] : 0.f;
       }
@@ -64,6 +69,10 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_filter_grad_f32_kernel(co
       }
 #pragma unroll
       for (int i = 0; i < kPixels; ++i) {
+        if (sums_dy) {
+#pragma unroll
+          for (int k = 0; k < kDys; ++k) sums_of_dy[k] += gradient[k][i];
+        }
 #pragma unroll
         for (int s = 0; s < kS; ++s) {
 #pragma unroll
@@ -80,16 +89,23 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_filter_grad_f32_kernel(co
 #pragma unroll
     for (int s = 0; s < kS; ++s) shared.sums[warp][f * kS + s][lane] = sums[f][s];
   }
+#pragma unroll
+  for (int k = 0; k < kDys; ++k) shared.sums[warp][kFew * kS + k][lane] = sums_of_dy[k];
   __syncthreads();
   constexpr int kSums = kFew * kS, kInFlight = 16;
+  const int num_sums = sums_dy ? kSums + kDys : kSums;
   const auto store = [&](int i, float total) {
+    if (i >= kSums) {  // few outputs: every lane has the same sums
+      if (active && (kFewInputs || many == 0)) a.db[kFewInputs ? many : i - kSums] = total;
+      return;
+    }
     const int k = kFewInputs ? many : i / kS, c = kFewInputs ? i / kS : many;
     if (active) a.dw[((k * a.R + r) * kS + i % kS) * a.C + c] = total;
   };
   const int splits = static_cast<int>(gridDim.y);
-  const int64_t step = int64_t{gridDim.x} * kSums * 32;
-  float* const partials = a.partials + blockIdx.x * kSums * 32;
-  for (int i = warp; i < kSums; i += kWarps) {
+  const int64_t step = int64_t{gridDim.x} * (kSums + kDys) * 32;
+  float* const partials = a.partials + blockIdx.x * (kSums + kDys) * 32;
+  for (int i = warp; i < num_sums; i += kWarps) {
     float total = 0;
 #pragma unroll
     for (int from = 0; from < kWarps; ++from) total += shared.sums[from][i][lane];
@@ -100,7 +116,7 @@ __global__ void __launch_bounds__(kThreads) conv2d_few_filter_grad_f32_kernel(co
     }
   }
   if (splits == 1 || !last_block(a.counters + blockIdx.x, gridDim.y)) return;
-  for (int i = warp; i < kSums; i += kWarps) {
+  for (int i = warp; i < num_sums; i += kWarps) {
     float total = 0;
     for (int s = 0; s < splits; s += kInFlight) {
       float v[kInFlight];
@@ -125,7 +141,7 @@ void launch_few_filter_grad(const FewFilterGrad& a, int64_t S, int splits, Strea
            {.grid_x = static_cast<unsigned>(a.R * ceil_div(many, 32)),
             .grid_y = static_cast<unsigned>(splits),
             .threads = kThreads,
-            .shared_bytes = sizeof(WarpSums<kFew * kS>)},
+            .shared_bytes = sizeof(WarpSums<kFew * kS + (kFewInputs ? 1 : kFew)>)},
            stream, a);
   };
   if (S == 1) return run.template operator()<1>();
@@ -159,19 +175,19 @@ int few_filter_grad_splits(const Conv2dShape& s, int multiprocessors) {
 }
 
 size_t few_filter_grad_workspace_bytes(const Conv2dShape& s, int splits) {
-  const int64_t sums = (few_inputs(s) ? s.C : s.K) * s.S * 32 * blocks_side_by_side(s, few_inputs(s));
-  return splits == 1 ? 0 : sizeof(float) * static_cast<size_t>(splits * sums);
+  const int64_t sums = few_inputs(s) ? s.C * s.S + 1 : s.K * s.S + s.K;  // of dy, too
+  return splits == 1 ? 0 : sizeof(float) * static_cast<size_t>(splits * sums * 32 * blocks_side_by_side(s, few_inputs(s)));
 }
 
 size_t few_filter_grad_counters(const Conv2dShape& s, int splits) {
   return splits == 1 ? 0 : blocks_side_by_side(s, few_inputs(s));
 }
 
-void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* workspace,
-                            uint32_t* counters, Stream stream) {
+void conv2d_few_filter_grad(const Conv2dShape& s, int splits, const float* x, const float* dy, float* dw, float* db,
+                            float* workspace, uint32_t* counters, Stream stream) {
   const auto i = [](int64_t value) { return static_cast<int>(value); };
-  const FewFilterGrad a{x,      dy,     dw,     workspace, counters, i(s.N),        i(s.H),       i(s.W),
-                        i(s.C), i(s.K), i(s.R), i(s.P),    i(s.Q),   i(s.stride_h), i(s.pad_top), i(s.pad_left)};
+  const FewFilterGrad a{x,      dy,     dw,     db,     workspace, counters,      i(s.N),       i(s.H),       i(s.W),
+                        i(s.C), i(s.K), i(s.R), i(s.P), i(s.Q),    i(s.stride_h), i(s.pad_top), i(s.pad_left)};
   if (!few_inputs(s)) {
     (s.K == 1 ? launch_few_filter_grad<false, 1, 1> : launch_few_filter_grad<false, 3, 1>)(a, s.S, splits, stream);
   } else if (s.stride_w == 1) {

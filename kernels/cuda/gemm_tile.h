@@ -136,9 +136,19 @@ struct GemmBlock {
   unsigned slice;  // of phases x splits of the reduction
   unsigned tiles;  // in a slice
 };
-/// Of a product that has a grid of its own.
-__device__ __forceinline__ GemmBlock own_grid() {
-  return {blockIdx.x, blockIdx.z, gridDim.x};
+/// Where the blocks of a product that has a grid of its own are. kAnew: it is better asked again than an answer kept in
+/// registers for long.
+struct OwnGrid {
+  static constexpr bool kAnew = false;
+  __device__ __forceinline__ GemmBlock operator()() const { return {blockIdx.x, blockIdx.z, gridDim.x}; }
+};
+
+template <class Engine>
+__device__ __forceinline__ int column_of(const GemmBlock& block, const GemmGrid& grid) {
+  return static_cast<int>(block.tile) % grid.tiles_n * Engine::TileType::kN;
+}
+__device__ __forceinline__ int split_of(const GemmBlock& block, const GemmGrid& grid) {
+  return static_cast<int>(block.slice) % grid.splits;
 }
 
 /// Writes the block's tile of C from shared memory to `to`: finished, with bias and epilogue, or as a partial sum.
@@ -243,34 +253,46 @@ __device__ __forceinline__ void add_partials(const Problem& problem, int n0, int
 
 /// The last split of a tile to be done adds up all; with many splits the last one of each group its group, and the last of
 /// those the groups. True in the block that then has the sum in shared memory.
-template <class Engine, class Problem, class E>
-__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, const E& epilogue, int n0, int split,
-                                           const GemmBlock& block) {
-  const int groups = (grid.splits + grid.group - 1) / grid.group, group = split / grid.group;
-  const unsigned tile = block.slice / static_cast<unsigned>(grid.splits) * block.tiles + block.tile;
-  uint32_t* const counters = grid.counters + tile * static_cast<unsigned>(counters_per_tile(grid.splits, grid.group));
-  const int first = group * grid.group, members = min(grid.group, grid.splits - first);
+template <class Engine, class Problem, class E, class Where>
+__device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, const E& epilogue, const Where& where,
+                                           GemmBlock block, int n0, int split) {
+  const int groups = (grid.splits + grid.group - 1) / grid.group;
+  int group = split / grid.group, first = group * grid.group;
+  const auto counters_of_tile = [&] {
+    const unsigned tile = block.slice / static_cast<unsigned>(grid.splits) * block.tiles + block.tile;
+    return grid.counters + tile * static_cast<unsigned>(counters_per_tile(grid.splits, grid.group));
+  };
+  uint32_t* counters = counters_of_tile();
+  const int members = min(grid.group, grid.splits - first);
   if (!last_block(counters + group, static_cast<unsigned>(members))) return false;
   add_partials<Engine>(problem, n0, first, 1, members);
   if (groups == 1) return true;
+  if constexpr (Where::kAnew) {
+    block = where();
+    n0 = column_of<Engine>(block, grid);
+    first = split_of(block, grid) / grid.group * grid.group;
+    counters = counters_of_tile();
+  }
   store_tile<Engine, false>(problem, epilogue, n0, problem.partials + first * static_cast<int64_t>(problem.outputs));
   if (!last_block(counters + groups, static_cast<unsigned>(groups))) return false;
   add_partials<Engine>(problem, n0, 0, grid.group, groups);
   return true;
 }
 
-template <class Engine, class Problem, class E>
-__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid, const E& epilogue,
-                                           const GemmBlock block = own_grid()) {
+/// where() gives the GemmBlock.
+template <class Engine, class Problem, class E, class Where = OwnGrid>
+__device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid, const E& epilogue, const Where& where = {}) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
+  GemmBlock block = where();
   problem.enter(static_cast<int>(block.slice) / grid.splits);
-  const int m0 = static_cast<int>(block.tile) / grid.tiles_n * T::kM, n0 = static_cast<int>(block.tile) % grid.tiles_n * T::kN;
+  const int m0 = static_cast<int>(block.tile) / grid.tiles_n * T::kM;
+  int n0 = column_of<Engine>(block, grid);
   if (m0 >= problem.m) return;  // a phase smaller than the others
   if constexpr (leaves_out(Engine::kTensorCores, T::kM, T::kN) && requires { problem.template keep_met<T>(m0, n0); }) {
     problem.template keep_met<T>(m0, n0);
   }
-  const int split = static_cast<int>(block.slice) % grid.splits;
+  int split = split_of(block, grid);
   const int64_t all_tiles = ceil_div(problem.k, kTileK);
   const int first = static_cast<int>(all_tiles * split / grid.splits);
   const int count = static_cast<int>(all_tiles * (split + 1) / grid.splits) - first;
@@ -305,9 +327,15 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   engine.template store<Problem::kMajorA, Problem::kMajorB>(
       [&](int row, int column, float value) { shared.c[row * GemmShared<T>::kRow + column] = value; });
   __syncthreads();
+  if constexpr (Where::kAnew) {
+    block = where();
+    n0 = column_of<Engine>(block, grid);
+    split = split_of(block, grid);
+  }
   if (grid.splits > 1) {
     store_tile<Engine, false>(problem, epilogue, n0, problem.partials + split * static_cast<int64_t>(problem.outputs));
-    if (!grid.counters || !sum_splits<Engine>(problem, grid, epilogue, n0, split, block)) return;
+    if (!grid.counters || !sum_splits<Engine>(problem, grid, epilogue, where, block, n0, split)) return;
+    if constexpr (Where::kAnew) n0 = column_of<Engine>(where(), grid);
   }
   store_tile<Engine, true>(problem, epilogue, n0, problem.c);
   if constexpr (requires { problem.statistics; }) tile_statistics<Engine>(problem, m0, n0);

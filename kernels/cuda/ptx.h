@@ -30,6 +30,13 @@ __device__ __forceinline__ void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(kPending) : "memory");
 }
 
+/// blockIdx.x, read anew at every call: what is computed from it does not have to be kept.
+__device__ __forceinline__ unsigned block_index() {
+  unsigned index;
+  asm volatile("mov.u32 %0, %%ctaid.x;\n" : "=r"(index));
+  return index;
+}
+
 /// Nearest TF32 (10 mantissa bits), ties away from zero: mma alone would truncate.
 __device__ __forceinline__ uint32_t to_tf32(float x) {
   uint32_t bits;

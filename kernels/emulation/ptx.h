@@ -18,6 +18,10 @@ void cp_async_wait() {
   emulation::async_wait(kPending);
 }
 
+inline unsigned block_index() {
+  return blockIdx.x;
+}
+
 /// cvt.rna.tf32: nearest of 10 mantissa bits, ties away from zero. NaN stays NaN.
 inline uint32_t to_tf32(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);

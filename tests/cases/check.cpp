@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <map>
 
+#include "engine/ops/block_program.h"
 #include "engine/ops/op_spec.h"
 #include "engine/runtime/session.h"
 #include "kernels/common/philox.h"
@@ -103,6 +105,79 @@ const Kernel& reference_kernel(const NodeView& view) {
   return *choose_kernel(view, providers).kernel;
 }
 
+/// The nearest number that the precision holds: ties away from zero for TF32 (cvt.rna), to even for BF16 (cvt.rn).
+double rounded(double value, Precision precision) {
+  if (precision == Precision::fp32 || value == 0) return value;
+  const int bits = precision == Precision::tf32 ? 11 : 8;  // of the mantissa, with the leading one
+  const double unit = std::ldexp(1.0, std::ilogb(value) + 1 - bits);
+  return unit * (precision == Precision::tf32 ? std::round(value / unit) : std::nearbyint(value / unit));
+}
+
+std::vector<std::vector<double>> rounded(std::vector<std::vector<double>> inputs, Precision precision) {
+  for (size_t i = 0; i < std::min<size_t>(inputs.size(), 2); ++i) {
+    for (double& v : inputs[i]) v = rounded(v, precision);
+  }
+  return inputs;
+}
+
+/// To what a kernel rounds the first two operands of a node; null: to nothing.
+using Rounding = std::function<Precision(const Graph&, const Node&)>;
+
+/// What `kernel` does so with, in a node of `provider`.
+Rounding rounding_of(const Kernel& kernel, const Provider& provider, const Target& target) {
+  if (kernel.accuracy.of_nodes) {
+    return [&provider, target](const Graph& graph, const Node& node) {
+      Graph plain(DType::f32);  // kernels take no other
+      std::vector<ValueId> ids;
+      for (ValueId id : node.inputs) {
+        const TensorType& type = graph.type(id);
+        ids.push_back(plain.input(std::to_string(ids.size()), {is_real(type.dtype) ? DType::f32 : type.dtype, type.shape}).id());
+      }
+      plain.append(*node.op, node.path, ids, node.attributes);
+      const Provider* const providers[] = {&provider};
+      return choose_kernel(NodeView(plain, plain.nodes().back(), target), providers).kernel->accuracy.operands;
+    };
+  }
+  if (kernel.accuracy.operands == Precision::fp32) return nullptr;
+  return [operands = kernel.accuracy.operands](const Graph&, const Node& node) {
+    const bool is_product = node.op->name == "matmul" || node.op->name.starts_with("conv2d");
+    return is_product ? operands : Precision::fp32;
+  };
+}
+
+/// What the reference makes of the last node, whose operands are rounded first; of a program, those of each node in it.
+std::vector<std::vector<double>> reference_outputs(const Graph& graph, const std::vector<std::vector<double>>& inputs,
+                                                   const Rounding& rounding) {
+  const Node& node = graph.nodes().back();
+  if (!rounding || node.op->name != "block_program") {
+    const Precision operands = rounding ? rounding(graph, node) : Precision::fp32;
+    return run_kernel(graph, reference_kernel(NodeView(graph, node)), rounded(inputs, operands)).outputs;
+  }
+  const Graph& program = program_of(node);
+  std::vector<std::vector<double>> values = inputs;  // by value: the program's first ones are the node's inputs
+  values.resize(static_cast<size_t>(program.num_values()));
+  for (const Node& inner : program.nodes()) {
+    if (inner.op->is_source) continue;
+    Graph alone(graph.real());
+    std::vector<std::vector<double>> in;
+    std::vector<ValueId> ids;
+    for (ValueId id : inner.inputs) {
+      ids.push_back(alone.input(std::to_string(in.size()), {program.type(id).dtype, program.type(id).shape}).id());
+      in.push_back(values[static_cast<size_t>(id)]);
+    }
+    if (inner.op->is_view) {
+      values[static_cast<size_t>(inner.outputs[0])] = in[0];
+      continue;
+    }
+    alone.append(*inner.op, inner.path, ids, inner.attributes);
+    const auto out = reference_outputs(alone, in, rounding);
+    for (size_t o = 0; o < out.size(); ++o) values[static_cast<size_t>(inner.outputs[o])] = out[o];
+  }
+  std::vector<std::vector<double>> outputs;
+  for (const auto& [name, id] : program.outputs()) outputs.push_back(values[static_cast<size_t>(id)]);
+  return outputs;
+}
+
 }  // namespace
 
 std::vector<std::vector<double>> make_inputs(const Case& c, Fill fill) {
@@ -169,25 +244,6 @@ Graph build_case(const Case& c, DType real) {
   return graph;
 }
 
-namespace {
-
-/// The nearest number that the precision holds: ties away from zero for TF32 (cvt.rna), to even for BF16 (cvt.rn).
-double rounded(double value, Precision precision) {
-  if (precision == Precision::fp32 || value == 0) return value;
-  const int bits = precision == Precision::tf32 ? 11 : 8;  // of the mantissa, with the leading one
-  const double unit = std::ldexp(1.0, std::ilogb(value) + 1 - bits);
-  return unit * (precision == Precision::tf32 ? std::round(value / unit) : std::nearbyint(value / unit));
-}
-
-std::vector<std::vector<double>> rounded(std::vector<std::vector<double>> inputs, Precision precision) {
-  for (size_t i = 0; i < std::min<size_t>(inputs.size(), 2); ++i) {
-    for (double& v : inputs[i]) v = rounded(v, precision);
-  }
-  return inputs;
-}
-
-}  // namespace
-
 std::vector<CaseVerdict> check_case(const Case& c, const Provider& provider, Fill fill, const Place& place) {
   auto inputs = make_inputs(c, fill);
   if (inputs.empty()) inputs.push_back({0.0});
@@ -198,21 +254,20 @@ std::vector<CaseVerdict> check_case(const Case& c, const Provider& provider, Fil
   for (ValueId id : node.inputs) {
     if (plain.producer(id).op->name != "input") return {};  // several nodes: a case for gradients alone
   }
-  const auto truth_for = [&](Precision operands) {
-    return run_kernel(exact, reference_kernel(NodeView(exact, exact.nodes().back())), rounded(inputs, operands)).outputs;
-  };
-  const auto loops_for = [&](Precision operands) {
-    return run_kernel(plain, reference_kernel(view), rounded(inputs, operands)).outputs;
-  };
-  std::map<Precision, std::pair<decltype(truth_for({})), decltype(loops_for({}))>> references;
+  using Outputs = std::vector<std::vector<double>>;
+  std::map<std::pair<Precision, bool>, std::pair<Outputs, Outputs>> references;  // truth, and what float loops make
 
   std::vector<CaseVerdict> verdicts;
   for (const Kernel& kernel : provider.kernels) {
     if (kernel.op != node.op->name || kernel.declines(view)) continue;
     if (fill == Fill::integers && !kernel.accuracy.exact_on_integers) continue;
     const Precision operands = kernel.accuracy.operands;
-    if (!references.contains(operands)) references[operands] = {truth_for(operands), loops_for(operands)};
-    const auto& [truth, loops] = references[operands];
+    auto& [truth, loops] = references[{operands, kernel.accuracy.of_nodes}];
+    if (truth.empty()) {
+      const Rounding rounding = rounding_of(kernel, provider, place.target);
+      truth = reference_outputs(exact, inputs, rounding);
+      loops = reference_outputs(plain, inputs, rounding);
+    }
     const KernelRun run = run_kernel(plain, kernel, inputs, place);
     CaseVerdict v{.provider = std::string(provider.name),
                   .kernel = std::string(kernel.name),
