@@ -31,8 +31,8 @@ int64_t flops_program(const Graph&, const Node& node) {
   return flops;
 }
 
-/// An output may overwrite an input of its type if the node that computes it comes after all readers of that input, or is
-/// the last of them and may itself work in place.
+/// An output may overwrite an input of its type if the node that computes it comes after all readers of that input (where nodes
+/// do not overlap), or is the last of them and may itself work in place.
 InPlace in_place_program(const Node& node) {
   const Graph& program = program_of(node);
   std::vector<NodeId> last_reader(static_cast<size_t>(program.num_values()), -1);
@@ -54,7 +54,7 @@ InPlace in_place_program(const Node& node) {
       const ValueId input = program.nodes()[i].outputs[0];
       if (program.type(input) != program.type(output)) continue;
       const NodeId last = last_reader[static_cast<size_t>(input)];
-      bool free = last < writer.id;
+      bool free = last < writer.id && !runs_together(node);
       for (size_t k = 0; own < may.size() && k < may[own].size(); ++k) {
         free = free || (last == writer.id && writer.inputs[may[own][k]] == input);
       }
@@ -76,6 +76,10 @@ std::span<const OpSpec> block_program_specs() {
 
 const Graph& program_of(const Node& node) {
   return *node.attributes.get<Subgraph>("program").graph;
+}
+
+bool runs_together(const Node& node) {
+  return node.op->name == "block_program" && node.attributes.has("together");
 }
 
 /// No bias, and nothing but the product.

@@ -24,6 +24,10 @@ std::optional<MiddleSum> middle_sum(const Shape& shape, const std::vector<int64_
 /// The graph that a block_program runs: its first nodes are inputs "0", "1", ...; its outputs are the node's, in order.
 const Graph& program_of(const Node& node);
 
+/// May the program's nodes overlap in time (attribute "together")? Then one launch runs them whose blocks wait for each other: a
+/// convolution and the batch norm or sum behind it (engine/passes/join_columns.cpp). Or they run one by one.
+bool runs_together(const Node& node);
+
 /// A program may start with a product that is large, of a matrix [M,K] and a vector, both inputs of the program, with or
 /// without a bias: then M blocks make it, and the last of them runs the other nodes. nullptr: it has none.
 const Node* leading_product(const Graph& program);

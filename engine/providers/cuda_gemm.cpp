@@ -91,14 +91,6 @@ Product matmul_product(const NodeView& v) {
   return {matmul_size(s), matmul_vectors(s)};
 }
 
-/// By TileKind.
-constexpr const char* kTileNames[] = {"small", "tall", "wide", "large"};
-
-/// A plan as text, and back: tile, splits, splits of a group.
-std::string to_text(const GemmPlan& plan) {
-  return fmt::format("{} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group);
-}
-
 /// The plan that was timed for the node, or the best by estimate. Throws DataError if what is said to be timed is no plan.
 GemmPlan plan_for(const NodeView& v, const Product& p, Arithmetic arithmetic) {
   const auto& tuning = v.target().tuning;
@@ -160,18 +152,19 @@ PreparedKernel prepare_conv2d(const NodeView& v) {
   const GemmPlan plan = plan_for(v, conv2d_product(v), kArithmetic);
   const auto run = [=, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a, const BatchNormStatistics* to) {
     epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
-      conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), scratch_of(a), to, a.stream,
-             epilogue);
+      conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), scratch_of(a), a.stream,
+             epilogue, {.statistics = to});
     });
   };
   if (!statistics) {
     return {[run](const KernelArgs& a) { run(a, nullptr); }, workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
   }
+  const ColumnNeeds needs = conv2d_needs(s, kArithmetic, plan, ColumnWork::statistics);
   return {[run, statistics](const KernelArgs& a) {
             const BatchNormStatistics to = statistics_args(*statistics, a);
             run(a, &to);
           },
-          conv2d_statistics_workspace_bytes(s, plan), conv2d_statistics_counters(s, kArithmetic, plan)};
+          needs.workspace_bytes, needs.counters};
 }
 
 template <Arithmetic kArithmetic>
@@ -253,6 +246,11 @@ PreparedKernel prepare_narrow(const NodeView& v) {
 constexpr Accuracy kTf32{.operands = Precision::tf32}, kBf16{.operands = Precision::bf16};
 
 }  // namespace
+
+std::string to_text(const GemmPlan& plan) {
+  constexpr const char* kTileNames[] = {"small", "tall", "wide", "large"};  // by TileKind
+  return fmt::format("{} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group);
+}
 
 std::vector<Kernel> gemm_kernels() {
   using enum Arithmetic;

@@ -3,12 +3,17 @@
 #pragma once
 
 #include "engine/providers/provider.h"
+#include "kernels/cuda/gemm_plan.h"
 #include "kernels/cuda/tape_source.h"
 
 namespace forger::FORGER_DEVICE {
 
 /// Convolutions and matrix products.
 std::vector<Kernel> gemm_kernels();
+/// A plan as text, and back: tile, splits, splits of a group.
+std::string to_text(const GemmPlan& plan);
+/// Convolutions with the batch norm behind them, and what runs programs that no other kernel does: the last of its op.
+std::vector<Kernel> column_kernels();
 /// Elementwise ops, reductions and everything that only moves data.
 std::vector<Kernel> pointwise_kernels();
 /// Batch norm, losses, optimizers, random numbers.

@@ -4,6 +4,7 @@
 // conv2d_operands.h for the gathers.
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/conv2d_operands.h"
+#include "kernels/cuda/gemm_columns.h"
 #include "kernels/cuda/gemm_launch.h"
 
 namespace forger::FORGER_DEVICE {
@@ -13,6 +14,7 @@ namespace {
 template <int kVec>
 struct Conv2dInputGradProblem {
   static constexpr Major kMajorA = Major::k, kMajorB = Major::mn;
+  static constexpr bool kStatistics = false;
 
   template <class T>
   __device__ __forceinline__ auto loader_a(int first, int first_k) const {
@@ -29,8 +31,8 @@ struct Conv2dInputGradProblem {
     filter.s0 = (first_w + pad_left) % filter.stride_w;
     filter.taps_r = max(filter.R - filter.r0 + filter.stride_h - 1, 0) / filter.stride_h;
     filter.taps_s = max(filter.S - filter.s0 + filter.stride_w - 1, 0) / filter.stride_w;
-    taps.grid_h = max(H - first_h + filter.stride_h - 1, 0) / filter.stride_h;
-    taps.grid_w = max(W - first_w + filter.stride_w - 1, 0) / filter.stride_w;
+    taps.grid_h = grid_of(H, first_h, filter.stride_h);
+    taps.grid_w = grid_of(W, first_w, filter.stride_w);
     taps.rows = images * taps.grid_h * taps.grid_w;
     taps.first_y = (first_h + pad_top) / filter.stride_h;
     taps.first_x = (first_w + pad_left) / filter.stride_w;
@@ -45,6 +47,21 @@ struct Conv2dInputGradProblem {
     return ((pixel.high * H + h) * W + w) * n;
   }
 
+  /// Pixels of a phase along one axis.
+  static __device__ __forceinline__ int grid_of(int extent, int first, int stride) {
+    return max(extent - first + stride - 1, 0) / stride;
+  }
+  /// The place of a tile of rows among those of all phases.
+  template <int kM>
+  __device__ __forceinline__ int slot(int tile) const {
+    for (int phase = first_h * filter.stride_w + first_w - 1; phase >= 0; --phase) {
+      const int rows =
+          images * grid_of(H, phase / filter.stride_w, filter.stride_h) * grid_of(W, phase % filter.stride_w, filter.stride_w);
+      tile += (rows + kM - 1) / kM;
+    }
+    return tile;
+  }
+
   int m, n, k, outputs;  // m and k: of the phase
   int images, H, W, pad_top, pad_left;
   int first_h, first_w;  // of the phase
@@ -54,10 +71,23 @@ struct Conv2dInputGradProblem {
   float *c, *partials;
 };
 
+/// Tiles of rows, of all phases.
+int64_t row_tiles(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan) {
+  int64_t tiles = 0;
+  for (int64_t h = 0; h < s.stride_h; ++h) {
+    for (int64_t w = 0; w < s.stride_w; ++w) {
+      const int64_t rows =
+          s.N * ceil_div(std::max<int64_t>(s.H - h, 0), s.stride_h) * ceil_div(std::max<int64_t>(s.W - w, 0), s.stride_w);
+      tiles += ceil_div(rows, tile_size(arithmetic, plan.tile).m);
+    }
+  }
+  return tiles;
+}
+
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_input_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dInputGradProblem<kVec> problem, const GemmGrid grid,
-                                               const __grid_constant__ Epilogue epilogue) {
+                                               const __grid_constant__ ColumnEpilogue epilogue) {
   gemm_block<Engine>(problem, grid, epilogue);
 }
 
@@ -76,9 +106,15 @@ bool conv2d_input_grad_vectors(const Conv2dShape& s) {
   return s.C % 4 == 0 && s.K % 4 == 0;
 }
 
+ColumnNeeds conv2d_input_grad_needs(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, ColumnWork work) {
+  return column_needs(conv2d_input_grad_size(s), row_tiles(s, arithmetic, plan), arithmetic, plan, work);
+}
+
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue) {
+                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue,
+                       const ColumnArgs& columns) {
   const GemmSize size = conv2d_input_grad_size(s);
+  const GemmColumns sums = gemm_columns(size, row_tiles(s, arithmetic, plan), arithmetic, plan, scratch, columns);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto i = [](int64_t value) { return static_cast<int>(value); };
     const Conv2dInputGradProblem<kVec> problem{
@@ -101,7 +137,7 @@ void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPl
         .partials = scratch.partials,
     };
     launch_gemm<Engine>(conv2d_input_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, size.phases, plan,
-                        scratch.counters, epilogue, stream);
+                        scratch.counters, epilogue, stream, sums);
   });
 }
 
