@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "engine/ops/block_program.h"
 #include "engine/ops/op_spec.h"
 #include "engine/runtime/device.h"
 #include "kernels/common/philox.h"
@@ -83,7 +84,7 @@ std::vector<std::string> run(const Case& c, const Graph& graph, const Kernel& ke
   }
   const PreparedKernel prepared = kernel.prepare(view);
   Tensor workspace(prepared.workspace_bytes);
-  std::vector<uint32_t> counters(prepared.counters, 0);
+  std::vector<uint32_t> counters(prepared.words(), 0);
   prepared.run({in, out, workspace.buffer.data(), nullptr, counters.data()});
   std::vector<std::string> results;
   for (size_t o = 0; o < out.size(); ++o) results.emplace_back(static_cast<const char*>(out[o]), view.output(o).bytes());
@@ -110,7 +111,8 @@ TEST_CASE("cuda kernels: every op has one, and a case runs it") {
 TEST_CASE("cuda kernels: a program in one block makes the bits of its kernels one by one") {
   int checked = 0;
   for (const Case& c : all_cases()) {
-    if (c.op != "block_program") continue;
+    // Convolutions and what is joined with them sum in another order.
+    if (c.op != "block_program" || runs_together(build_case(c, DType::f32).nodes().back())) continue;
     const Graph graph = build_case(c, DType::f32);
     const NodeView view(graph, graph.nodes().back());
     if (view.attributes().has("parallel")) continue;  // of many blocks, whose sums are split otherwise

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/ops/op_spec.h"
+#include "kernels/cuda/grid_flag.h"
 #include "kernels/cuda/last_block.h"
 #include "tests/cases/case.h"
 
@@ -178,6 +179,57 @@ TEST_CASE("emulation: the last block adds up in one order, whichever order the b
 
 TEST_CASE("emulation: a sum in the order of arrival depends on the order of the blocks") {
   CHECK(last_block_sums(last_block_sum_f32_kernel<false>).size() > 1);
+}
+
+namespace {
+
+/// share[block] = x[block] / sum of x: every block waits for the sum, which the last one to come makes.
+void shares_f32_kernel(const float* x, float* sum, uint32_t* counter, uint32_t* flag, float* share) {
+  const uint32_t before = flag_before(flag);
+  if (last_block(counter, gridDim.x)) {
+    float total = 0;
+    for (unsigned i = 0; i < gridDim.x; ++i) total += x[i];
+    if (threadIdx.x == 0) *sum = total;
+    raise_flag(flag);
+  } else {
+    await_flag(flag, before);
+  }
+  if (threadIdx.x == 0) share[blockIdx.x] = x[blockIdx.x] / __ldcg(sum);
+}
+
+void launch_shares(const Options& options, bool cooperative, std::vector<float>& share, uint32_t (&words)[2]) {
+  const auto blocks = static_cast<unsigned>(share.size());
+  std::vector<float> x(blocks);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i + 1);
+  float sum = NAN;
+  launch(shares_f32_kernel, {.grid_x = blocks, .threads = kThreads, .cooperative = cooperative}, stream_of_options(options),
+         x.data(), &sum, &words[0], &words[1], share.data());
+}
+
+}  // namespace
+
+TEST_CASE("emulation: blocks of a cooperative launch wait for each other, in any order, launch after launch") {
+  uint32_t words[2] = {};
+  for (const Options& options : kOptions) {
+    std::vector<float> share(9, NAN);
+    launch_shares(options, true, share, words);
+    for (size_t i = 0; i < share.size(); ++i) CHECK(share[i] == static_cast<float>(i + 1) / 45.f);
+    CHECK(words[0] == 0);
+  }
+  CHECK(words[1] == 4);  // the flag is only ever raised
+}
+
+TEST_CASE("emulation: a block that waits for another in an ordinary launch is an error") {
+  uint32_t words[2] = {};
+  std::vector<float> share(9, NAN);
+  CHECK_THROWS_WITH_AS(launch_shares(kOptions[0], false, share, words),
+                       doctest::Contains("waits for another block, which only blocks of a cooperative launch may"), Error);
+}
+
+TEST_CASE("emulation: blocks that wait for each other for ever are an error") {
+  uint32_t words[2] = {5};  // not cleared: nobody draws the last ticket
+  std::vector<float> share(3, NAN);
+  CHECK_THROWS_WITH_AS(launch_shares(kOptions[0], true, share, words), doctest::Contains("wait for each other for ever"), Error);
 }
 
 namespace {

@@ -82,8 +82,7 @@ void check_conv2d(const Conv2dShape& s, Stream stream_of_orders) {
   check_all_plans(emulated::conv2d_size(s), emulated::conv2d_vectors(s), expected,
                   [&](Arithmetic arithmetic, const GemmPlan& plan, const emulated::GemmScratch& scratch, Stream) {
                     Floats y(expected.size(), NAN);
-                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), scratch, nullptr,
-                                     stream_of_orders);
+                    emulated::conv2d(s, arithmetic, plan, x.data(), w.data(), bias.data(), y.data(), scratch, stream_of_orders);
                     return y;
                   });
 }
@@ -178,8 +177,8 @@ TEST_CASE("gemm kernels: an epilogue with every plan has the bits of the element
                           emulated::conv2d_input_grad(s, arithmetic, plan, in.data(), w.data(), bias.data(), out.data(), scratch,
                                                       stream, epilogue);
                         } else {
-                          emulated::conv2d(s, arithmetic, plan, in.data(), w.data(), bias.data(), out.data(), scratch, nullptr,
-                                           stream, epilogue);
+                          emulated::conv2d(s, arithmetic, plan, in.data(), w.data(), bias.data(), out.data(), scratch, stream,
+                                           epilogue);
                         }
                         return out;
                       });

@@ -131,6 +131,26 @@ TEST_CASE("gpu runtime: random integers, masks and batches are the reference's, 
   CHECK(compared > 5);
 }
 
+TEST_CASE("gpu runtime: of launches whose blocks wait for each other one runs at a time") {
+  Graph g;
+  for (const std::string name : {"a", "b"}) {
+    const Value x = g.variable("x" + name, {DType::f32, {2, 4, 4, 8}}, Initializer::uniform(-1, 1));
+    const Value w = g.variable("w" + name, {DType::f32, {8, 3, 3, 8}}, Initializer::uniform(-1, 1));
+    const Value one = g.variable("one" + name, {DType::f32, {8}}, Initializer::uniform(1, 2));
+    g.output("y" + name, batch_norm_training(conv2d(x, w, 1, Padding::same), one, one, one, one, 1e-3, 0.8).y);
+  }
+  const Provider* const providers[] = {&emulated::provider()};
+  const Program program = compile(g, providers, {.memory_slack = 32, .fuse_statistics = true});
+  REQUIRE(program.launches.size() == 2);
+  for (const Launch& launch : program.launches) CHECK(launch.kernel.cooperative());
+  CHECK(launch_dependencies(program)[1] == std::vector<int>{0});
+  CHECK(critical_path(launch_dependencies(program)).size() == 2);
+  const Program apart = compile(g, providers, {.memory_slack = 32, .fuse_statistics = true, .together = 0});
+  REQUIRE(apart.launches.size() == 4);
+  CHECK(critical_path(launch_dependencies(apart)).size() == 2);
+  for (const auto& waits_for : launch_dependencies(apart)) CHECK(waits_for.size() <= 1);
+}
+
 TEST_CASE("gpu runtime: fed inputs are read by the next run, recorded or not") {
   Graph g;
   const Value x = g.input("x", {DType::f32, {4}});

@@ -22,7 +22,7 @@ struct Printer {
   std::string operator()(const Subgraph& v) const {
     std::string text;
     for (const Node& n : v.graph->nodes()) {
-      if (!n.op->is_source) text += (text.empty() ? "" : " ") + std::string(n.op->name);
+      if (!n.op->is_source) text += (text.empty() ? "" : " ") + std::string(n.op->name) + n.attributes.to_string();
     }
     return text;
   }

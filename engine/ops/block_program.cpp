@@ -32,11 +32,11 @@ int64_t flops_program(const Graph&, const Node& node) {
 }
 
 /// An output may overwrite an input of its type if the node that computes it comes after all readers of that input, or is
-/// the last of them and may itself work in place. Where nodes may run at once ("parallel") only the latter counts, and of
-/// an input that no other node reads.
+/// the last of them and may itself work in place. Where nodes may overlap in time only the latter counts, and of an input that
+/// no other node reads.
 InPlace in_place_program(const Node& node) {
   const Graph& program = program_of(node);
-  const bool parallel = node.attributes.has("parallel");
+  const bool together = runs_together(node);
   std::vector<NodeId> last_reader(static_cast<size_t>(program.num_values()), -1);
   std::vector<int> readers(static_cast<size_t>(program.num_values()), 0);
   for (auto inner = program.nodes().rbegin(); inner != program.nodes().rend(); ++inner) {
@@ -58,8 +58,8 @@ InPlace in_place_program(const Node& node) {
       const ValueId input = program.nodes()[i].outputs[0];
       if (program.type(input) != program.type(output)) continue;
       const NodeId last = last_reader[static_cast<size_t>(input)];
-      bool free = last < writer.id && !parallel;
-      if (parallel && readers[static_cast<size_t>(input)] > 1) continue;
+      bool free = last < writer.id && !together;
+      if (together && readers[static_cast<size_t>(input)] > 1) continue;
       for (size_t k = 0; own < may.size() && k < may[own].size(); ++k) {
         free = free || (last == writer.id && writer.inputs[may[own][k]] == input);
       }
@@ -81,6 +81,10 @@ std::span<const OpSpec> block_program_specs() {
 
 const Graph& program_of(const Node& node) {
   return *node.attributes.get<Subgraph>("program").graph;
+}
+
+bool runs_together(const Node& node) {
+  return node.op->name == "block_program" && node.attributes.has("together");
 }
 
 /// No bias, and nothing but the product.

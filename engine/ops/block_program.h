@@ -21,9 +21,13 @@ struct MiddleSum {
 /// none if an axis that is kept lies between two that are summed. `axes` ascend.
 std::optional<MiddleSum> middle_sum(const Shape& shape, const std::vector<int64_t>& axes);
 
-/// The graph that a block_program runs: its first nodes are inputs "0", "1", ...; its outputs are the node's, in order. With the
-/// attribute "parallel" its nodes do not read each other's results, and a kernel may run them all at once.
+/// The graph that a block_program runs: its first nodes are inputs "0", "1", ...; its outputs are the node's, in order.
 const Graph& program_of(const Node& node);
+
+/// May the program's nodes overlap in time (attribute "together")? Then there may be one launch for all: of a convolution and the
+/// batch norm or sum behind it (engine/passes/join_columns.cpp), of a layer's gradients (fuse_layer_grads.cpp). Or they run one
+/// by one.
+bool runs_together(const Node& node);
 
 /// A program may start with a product that is large, of a matrix [M,K] and a vector, both inputs of the program, with or
 /// without a bias: then M blocks make it, and the last of them runs the other nodes. nullptr: it has none.

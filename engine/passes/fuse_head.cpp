@@ -49,7 +49,7 @@ class HeadFuser {
 
   /// The latest product among a program's operands that may move down to it: all other readers come later.
   const Node* find_product(const Node& program) const {
-    if (program.op->name != "block_program" || program.attributes.has("parallel")) return nullptr;
+    if (program.op->name != "block_program" || runs_together(program)) return nullptr;
     if (holds_product(program_of(program))) return nullptr;
     const Node* found = nullptr;
     for (ValueId id : program.inputs) {

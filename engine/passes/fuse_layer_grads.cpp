@@ -113,7 +113,7 @@ class LayerGradsFuser {
     const std::string path = group[0]->path + "+" + std::to_string(group.size() - 1);
     const auto results = rewriter_.out().append(
         find_op("block_program"), path, rewriter_.mapped(inputs),
-        {{"program", Subgraph{std::make_shared<const Graph>(std::move(program))}}, {"parallel", int64_t{1}}});
+        {{"program", Subgraph{std::make_shared<const Graph>(std::move(program))}}, {"together", int64_t{1}}});
     for (size_t i = 0; i < group.size(); ++i) rewriter_.replace(group[i]->outputs[0], results[i].id());
   }
 

@@ -8,7 +8,7 @@ Graph run_passes(const Graph& graph, std::span<const Pass> passes) {
   return result;
 }
 
-std::vector<Pass> default_passes(bool fuse_statistics, bool fuse_layer_grads) {
+std::vector<Pass> default_passes(bool fuse_statistics, bool together, bool fuse_layer_grads) {
   std::vector<Pass> passes = {{"simplify", simplify},
                               {"cse", cse},
                               {"dce", dce},
@@ -21,6 +21,9 @@ std::vector<Pass> default_passes(bool fuse_statistics, bool fuse_layer_grads) {
                               {"fuse_epilogue", fuse_epilogue},
                               {"dce", dce}};
   if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
+  if (fuse_statistics && together) {
+    passes.insert(passes.end(), {{"join_batch_norm", join_batch_norm}, {"join_column_sums", join_column_sums}});
+  }
   passes.push_back({"fuse_vector_grads", fuse_vector_grads});
   if (fuse_layer_grads) passes.push_back({"fuse_layer_grads", forger::fuse_layer_grads});
   passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});

@@ -44,6 +44,13 @@ Graph fuse_epilogue(const Graph& graph);
 /// whose convolutions make statistics in passing (Target::fuse_statistics): elsewhere it only moves them.
 Graph fuse_batch_norm_statistics(const Graph& graph);
 
+/// A convolution and the batch norm behind it (batch_norm_apply or batch_norm_grad) become one block_program whose nodes run
+/// together. For devices whose blocks may wait for each other (Target::together). After fuse_batch_norm_statistics.
+Graph join_batch_norm(const Graph& graph);
+
+/// The same for a convolution and the sum over all axes of its result but the last: a bias's gradient.
+Graph join_column_sums(const Graph& graph);
+
 /// The two gradients of a matrix times a vector (of a discriminator's last layer) become one block_program.
 Graph fuse_vector_grads(const Graph& graph);
 
@@ -63,7 +70,8 @@ struct Pass {
 };
 Graph run_passes(const Graph& graph, std::span<const Pass> passes);
 
-/// The passes that compile() runs, in order. `fuse_statistics`, `fuse_layer_grads`: as in Target.
-std::vector<Pass> default_passes(bool fuse_statistics = false, bool fuse_layer_grads = false);
+/// The passes that compile() runs, in order. `fuse_statistics`, `fuse_layer_grads`: as in Target; `together`: and
+/// Target::together is not 0.
+std::vector<Pass> default_passes(bool fuse_statistics = false, bool together = false, bool fuse_layer_grads = false);
 
 }  // namespace forger

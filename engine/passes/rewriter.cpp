@@ -2,12 +2,20 @@
 
 #include <algorithm>
 
+#include "engine/ops/op_spec.h"
+
 namespace forger {
 
 std::vector<ValueId> Rewriter::mapped(const std::vector<ValueId>& old) const {
   std::vector<ValueId> ids;
   for (ValueId id : old) ids.push_back(mapped(id));
   return ids;
+}
+
+void Rewriter::copy_sources() {
+  for (const Node& node : in_.nodes()) {
+    if (node.op->is_source) copy(node);
+  }
 }
 
 void Rewriter::copy(const Node& node) {
@@ -41,6 +49,26 @@ std::vector<int> count_uses(const Graph& graph) {
   for (const Variable& v : graph.variables()) ++uses[static_cast<size_t>(v.updated)];
   for (const auto& [name, id] : graph.outputs()) ++uses[static_cast<size_t>(id)];
   return uses;
+}
+
+Places::Places(const Graph& graph) : graph_(graph), readers_(graph.nodes().size()) {
+  for (const Node& node : graph.nodes()) {
+    place_.push_back(node.id);
+    for (ValueId id : node.inputs) readers_[static_cast<size_t>(graph.producer(id).id)].push_back(node.id);
+  }
+}
+
+std::optional<NodeId> Places::join(const Node& first, const Node& second) {
+  const auto place_of = [&](NodeId id) -> NodeId& { return place_[static_cast<size_t>(id)]; };
+  const auto& readers = readers_[static_cast<size_t>(first.id)];
+  const bool reads_before =
+      std::any_of(readers.begin(), readers.end(), [&](NodeId id) { return id != second.id && place_of(id) < second.id; });
+  const bool is_there = std::all_of(second.inputs.begin(), second.inputs.end(), [&](ValueId id) {
+    const Node& producer = graph_.producer(id);
+    return producer.id == first.id || producer.op->is_source || place_of(producer.id) < first.id;
+  });
+  if (reads_before && !is_there) return std::nullopt;
+  return place_of(first.id) = place_of(second.id) = reads_before ? first.id : second.id;
 }
 
 }  // namespace forger

@@ -6,7 +6,8 @@ namespace forger::FORGER_DEVICE {
 const Provider& provider() {
   static const std::vector<Kernel> kernels = [] {
     std::vector<Kernel> table = gemm_kernels();
-    for (const auto& more : {pointwise_kernels(), training_kernels()}) table.insert(table.end(), more.begin(), more.end());
+    for (const auto& more : {pointwise_kernels(), training_kernels(), layer_grads_kernels(), column_kernels()})
+      table.insert(table.end(), more.begin(), more.end());
     return table;
   }();
   constexpr std::string_view kName = FORGER_DEVICE_NAME;

@@ -130,18 +130,19 @@ PreparedKernel prepare_conv2d(const NodeView& v) {
   const GemmPlan plan = plan_for(v, conv2d_product(v), kArithmetic);
   const auto run = [=, bias = has_bias(v), epilogues = Epilogues(v)](const KernelArgs& a, const BatchNormStatistics* to) {
     epilogues.pass(a, [&](const EpilogueArgs& epilogue) {
-      conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), scratch_of(a), to, a.stream,
-             epilogue);
+      conv2d(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), bias_of(a, bias), a.out<float>(0), scratch_of(a), a.stream,
+             epilogue, {.statistics = to});
     });
   };
   if (!statistics) {
     return {[run](const KernelArgs& a) { run(a, nullptr); }, workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
   }
+  const ColumnNeeds needs = conv2d_needs(s, kArithmetic, plan, ColumnWork::statistics);
   return {[run, statistics](const KernelArgs& a) {
             const BatchNormStatistics to = statistics_args(*statistics, a);
             run(a, &to);
           },
-          conv2d_statistics_workspace_bytes(s, plan), conv2d_statistics_counters(s, kArithmetic, plan)};
+          needs.workspace_bytes, needs.counters};
 }
 
 template <Arithmetic kArithmetic>

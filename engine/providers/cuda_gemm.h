@@ -4,26 +4,14 @@
 #include "engine/ops/epilogue.h"
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
-#include "kernels/cuda/epilogue_args.h"
+#include "engine/providers/cuda_tape.h"
 #include "kernels/cuda/gemm_plan.h"
 
 namespace forger::FORGER_DEVICE {
 
-/// Calls launch(EpilogueArgs) with the node's epilogue, if it has one.
-class Epilogues {
- public:
-  explicit Epilogues(const NodeView& v) : view_(epilogue_view(v)) {}
-
-  template <class Launch>
-  void pass(const KernelArgs& a, const Launch& launch) const {
-    if (!view_) return launch(EpilogueArgs{});
-    ElementwiseInput<float> operands[kEpilogueOperands];
-    for (size_t i = 0; i < view_->periods.size(); ++i) operands[i] = {a.in<float>(view_->first + i), view_->periods[i]};
-    launch(EpilogueArgs{&view_->tape, {operands, view_->periods.size()}, tape_source(view_->tape, a)});
-  }
-
- private:
-  std::optional<EpilogueView> view_;
+/// The node's epilogue.
+struct Epilogues : TapeOf {
+  explicit Epilogues(const NodeView& v) : TapeOf(epilogue_view(v)) {}
 };
 
 /// By TileKind.

@@ -26,7 +26,7 @@ Conv2dGrads grads_of(const Graph& program, const LayerGrads& grads) {
 }
 
 std::optional<std::string> tensors_decline(const NodeView& v) {
-  if (!v.attributes().has("parallel")) return "results may lie where others are still read";
+  if (!runs_together(v.node())) return "results may lie where others are still read";
   if (auto reason = needs_f32(v)) return reason;
   for (size_t i = 0; i < v.num_inputs() + v.num_outputs(); ++i) {
     const TensorType& type = i < v.num_inputs() ? v.input(i) : v.output(i - v.num_inputs());

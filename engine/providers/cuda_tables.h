@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/providers/provider.h"
+#include "kernels/cuda/gemm_plan.h"
 #include "kernels/cuda/tape_source.h"
 
 namespace forger::FORGER_DEVICE {
@@ -11,6 +12,8 @@ namespace forger::FORGER_DEVICE {
 std::vector<Kernel> gemm_kernels();
 /// The gradients of a layer, side by side.
 std::vector<Kernel> layer_grads_kernels();
+/// Convolutions with the batch norm behind them, and what runs programs that no other kernel does: the last of its op.
+std::vector<Kernel> column_kernels();
 /// Elementwise ops, reductions and everything that only moves data.
 std::vector<Kernel> pointwise_kernels();
 /// Batch norm, losses, optimizers, random numbers.

@@ -4,7 +4,7 @@
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_program.h"
 #include "engine/providers/cuda_tables.h"
-#include "engine/providers/program_adapter.h"
+#include "engine/providers/cuda_tape.h"
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/increment.h"
 #include "kernels/cuda/losses.h"
@@ -19,26 +19,6 @@ namespace {
 std::optional<std::string> always(const NodeView&) {
   return std::nullopt;
 }
-
-/// Calls launch(EpilogueArgs) with a node's tape, if it has one.
-class TapeOf {
- public:
-  explicit TapeOf(std::optional<EpilogueView> view) : view_(std::move(view)) {}
-
-  template <class Launch>
-  void pass(const KernelArgs& a, const Launch& launch) const {
-    if (!view_) return launch(EpilogueArgs{});
-    ElementwiseInput<float> operands[kEpilogueOperands];
-    for (size_t i = 0; i < view_->periods.size(); ++i) operands[i] = {a.in<float>(view_->first + i), view_->periods[i]};
-    TapeSource source;
-    if (const size_t seed = a.inputs.size() - 2; draws_random(view_->tape))
-      source = {a.in<uint64_t>(seed), a.in<int64_t>(seed + 1)};
-    launch(EpilogueArgs{&view_->tape, {operands, view_->periods.size()}, source});
-  }
-
- private:
-  std::optional<EpilogueView> view_;
-};
 
 PreparedKernel prepare_increment(const NodeView&) {
   return {[](const KernelArgs& a) { increment(a.in<int64_t>(0), a.out<int64_t>(0), a.stream); }};
@@ -280,16 +260,10 @@ PreparedKernel prepare_vector_grads(const NodeView& v) {
   }};
 }
 
-/// For programs that hold an operation which no block knows.
-PreparedKernel prepare_launches(const NodeView& v) {
-  const Provider* const providers[] = {&provider()};
-  return prepare_one_by_one(v, providers);
-}
-
 }  // namespace
 
 std::vector<Kernel> training_kernels() {
-  std::vector<Kernel> kernels = {
+  return {
       {"adam", "adam_cuda", needs_f32, prepare_adam},
       {"batch_norm_apply", "batch_norm_apply_cuda", needs_f32, prepare_batch_norm_apply},
       {"block_program", "block_program_cuda", declines_block_program, prepare_block_program},
@@ -309,10 +283,6 @@ std::vector<Kernel> training_kernels() {
       {"softmax", "softmax_cuda", needs_f32, prepare_softmax},
       {"softmax_cross_entropy", "softmax_cross_entropy_cuda", needs_f32, prepare_softmax_cross_entropy},
   };
-  for (const Kernel& kernel : layer_grads_kernels()) kernels.push_back(kernel);
-  kernels.push_back(
-      {"block_program", "block_program_launches", needs_f32, prepare_launches, {.of_nodes = true}});  // takes what is left
-  return kernels;
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -26,6 +26,30 @@ struct Step {
   size_t first_counter;
 };
 
+/// A value that its last reader may overwrite with an output of the node lies where that output will. Only where no output takes
+/// over an input that others still read by then: in programs that may run together.
+void share_outputs(const Graph& program, std::vector<std::optional<Slot>>& slots) {
+  std::vector<NodeId> last_reader(slots.size(), -1);
+  for (const Node& node : program.nodes()) {
+    for (ValueId id : node.inputs) last_reader[static_cast<size_t>(id)] = node.id;
+  }
+  for (const Node& node : program.nodes()) {
+    const InPlace may = node.op->in_place ? node.op->in_place(node) : InPlace{};
+    for (size_t o = 0; o < may.size() && !node.op->is_view; ++o) {
+      const auto& output = slots[static_cast<size_t>(node.outputs[o])];
+      for (const size_t i : may[o]) {
+        const ValueId id = node.inputs[i];
+        auto& input = slots[static_cast<size_t>(id)];
+        const bool shares = output && output->kind == Slot::Kind::output && !input && !program.producer(id).op->is_view &&
+                            last_reader[static_cast<size_t>(id)] == node.id && program.type(id) == program.type(node.outputs[o]);
+        if (!shares) continue;
+        input = output;
+        break;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 PreparedKernel prepare_one_by_one(const NodeView& v, std::span<const Provider* const> providers) {
@@ -42,6 +66,7 @@ PreparedKernel prepare_one_by_one(const NodeView& v, std::span<const Provider* c
   for (size_t o = 0; o < program.outputs().size(); ++o) {
     slots[static_cast<size_t>(program.outputs()[o].second)] = {Slot::Kind::output, o};
   }
+  if (runs_together(v.node())) share_outputs(program, slots);
   std::vector<Step> steps;
   for (const Node& node : program.nodes()) {
     if (node.op->is_source) continue;

@@ -29,13 +29,17 @@ Precision parse_precision(const std::string& name);
 /// Plans of kernels that were timed on a device: by problem_key, what Kernel::plans of the kernel said.
 using Tuning = std::map<std::string, std::string>;
 
+/// The emulator keeps a stack for every thread of blocks that wait for each other.
+inline constexpr int kEmulatedTogether = 8;
+
 /// What kernels are chosen and made ready for.
 struct Target {
   Precision precision = Precision::fp32;
-  int multiprocessors = 132;      // of the GPU; an H200's where none is present
-  int memory_slack = 0;           // of the memory plan: launches run side by side only if they share no memory
-  bool fuse_statistics = false;   // convolutions make a batch norm's statistics: their tiles are in shared memory
-  bool fuse_layer_grads = false;  // the gradients of a layer are one launch: there is a kernel that makes them
+  int multiprocessors = 132;         // of the GPU; an H200's where none is present
+  int memory_slack = 0;              // of the memory plan: launches run side by side only if they share no memory
+  bool fuse_statistics = false;      // convolutions make a batch norm's statistics: their tiles are in shared memory
+  int together = kEmulatedTogether;  // multiprocessors that blocks which wait for each other may fill; 0: none may wait
+  bool fuse_layer_grads = false;     // the gradients of a layer are one launch: there is a kernel that makes them
   std::shared_ptr<const Tuning> tuning = nullptr;  // in place of the kernels' own estimates, where it knows a problem
 };
 
@@ -66,7 +70,8 @@ struct KernelArgs {
   std::span<void*const> inputs, outputs;
   void* workspace;
   Stream stream = nullptr;
-  uint32_t* counters = nullptr;  // all zero when a kernel starts, and to be left so; no other launch has the same ones
+  /// All zero when a kernel starts, and to be left so; behind them its flags, with any value. No other launch has the same ones.
+  uint32_t* counters = nullptr;
 
   template <class T>
   const T* in(size_t i) const {
@@ -83,6 +88,13 @@ struct PreparedKernel {
   std::function<void(const KernelArgs&)> run;
   size_t workspace_bytes = 0;
   size_t counters = 0;  // how many it counts finished blocks with (kernels/cuda/last_block.h)
+  size_t flags = 0;     // how many its blocks wait for (kernels/cuda/grid_flag.h)
+
+  /// Its blocks wait for each other, so that all must be under way at once: two such launches must not run side by side, for each
+  /// could keep the other's blocks out for ever.
+  bool cooperative() const { return flags > 0; }
+  /// Words of memory for both.
+  size_t words() const { return counters + flags; }
 };
 
 /// What a kernel promises against the reference in double.

@@ -18,6 +18,7 @@ struct GpuInfo {
   int multiprocessors = 0;
   size_t total_bytes = 0;
   size_t l2_bytes = 0;
+  bool together = false;  // may the blocks of a launch that fills it wait for each other?
 };
 
 /// The visible GPUs; none with the reason in `why_not` (no driver, driver too old, no device, a build without CUDA).

@@ -16,12 +16,16 @@ struct Range {
 
 struct Accesses {
   std::vector<Range> reads, writes;
+  bool cooperative = false;
 };
 
 class Analysis {
  public:
   explicit Analysis(const Program& program) : program_(program) {
-    for (const Launch& launch : program.launches) accesses_.push_back(of(program.graph.node(launch.node)));
+    for (const Launch& launch : program.launches) {
+      accesses_.push_back(of(program.graph.node(launch.node)));
+      accesses_.back().cooperative = launch.kernel.cooperative();
+    }
   }
 
   std::vector<std::vector<int>> run() const {
@@ -70,8 +74,8 @@ class Analysis {
     });
   }
   static bool conflict(const Accesses& earlier, const Accesses& later) {
-    return any_overlap(earlier.writes, later.reads) || any_overlap(earlier.writes, later.writes) ||
-           any_overlap(earlier.reads, later.writes);
+    return (earlier.cooperative && later.cooperative) || any_overlap(earlier.writes, later.reads) ||
+           any_overlap(earlier.writes, later.writes) || any_overlap(earlier.reads, later.writes);
   }
 
   const Program& program_;

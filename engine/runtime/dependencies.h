@@ -6,7 +6,8 @@
 namespace forger {
 
 /// For each launch the earlier ones that it must wait for, in ascending order: those that write what it reads, read what
-/// it writes, or write what it writes, told by bytes of the arena and by variable. Launches that others of the list wait
+/// it writes, or write what it writes, told by bytes of the arena and by variable; and of launches whose blocks wait for each
+/// other (PreparedKernel::cooperative) the one before. Launches that others of the list wait
 /// for already are left out. After all launches come the final copies of updates, which wait for everything: they have
 /// no entries.
 std::vector<std::vector<int>> launch_dependencies(const Program& program);

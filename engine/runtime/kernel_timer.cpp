@@ -37,7 +37,7 @@ Buffers make_buffers(Device& device, const NodeView& view, const PreparedKernel&
   }
   for (size_t i = 0; i < view.num_outputs(); ++i) b.outputs.emplace_back(device, view.output(i).bytes());
   b.workspace = Buffer(device, prepared.workspace_bytes);
-  const std::vector<uint32_t> zeros(prepared.counters + 1, 0);
+  const std::vector<uint32_t> zeros(prepared.words() + 1, 0);
   b.counters = Buffer(device, sizeof(uint32_t) * zeros.size());
   device.upload(b.counters.data(), zeros.data(), b.counters.bytes());
   for (const Buffer& x : b.inputs) b.in.push_back(x.data());

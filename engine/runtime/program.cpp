@@ -25,7 +25,7 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
 }
 
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target) {
-  return compile(graph, providers, target, default_passes(target.fuse_statistics, target.fuse_layer_grads));
+  return compile(graph, providers, target, default_passes(target.fuse_statistics, target.together > 0, target.fuse_layer_grads));
 }
 
 namespace {

@@ -33,7 +33,7 @@ size_t checked_arena_bytes(const Program& program, const VariableStore& variable
 constexpr size_t kCountersPerLine = 32;
 
 size_t counter_lines(const Launch& launch) {
-  return (launch.kernel.counters + kCountersPerLine - 1) / kCountersPerLine * kCountersPerLine;
+  return (launch.kernel.words() + kCountersPerLine - 1) / kCountersPerLine * kCountersPerLine;
 }
 
 Buffer zero_counters(const Program& program, Device& device) {

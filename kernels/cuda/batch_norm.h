@@ -43,6 +43,12 @@ struct BatchNormInference {
 };
 void batch_norm_inference(const BatchNormInference& args, int multiprocessors, Stream stream, const EpilogueArgs& epilogue = {});
 
+/// y = (x - mean) * gamma * inv_std + beta of the statistics that the same launch has made.
+struct BatchNormApply {
+  const float *gamma, *beta;
+  float* y;
+};
+
 /// dx may be dy. Its workspace is as large as that of the forward pass. The prologue is a tape on dy: what it gives is
 /// the gradient of y.
 struct BatchNormGrad {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kernels/common/conv2d_shape.h"
-#include "kernels/cuda/batch_norm.h"
+#include "kernels/cuda/column_work.h"
 #include "kernels/cuda/epilogue_args.h"
 #include "kernels/cuda/gemm_plan.h"
 
@@ -19,17 +19,20 @@ bool conv2d_vectors(const Conv2dShape& s);
 bool conv2d_input_grad_vectors(const Conv2dShape& s);
 bool conv2d_filter_grad_vectors(const Conv2dShape& s);
 
-/// y = epilogue(conv(x, w) + bias); bias: [K] or null. With `statistics` (or null) also those of y's columns, and no epilogue;
-/// scratch memory is then what the conv2d_statistics_* say, and a plan with splits has groups.
+/// y = epilogue(conv(x, w) + bias); bias: [K] or null. Column work (column_work.h): with statistics there is no epilogue; where
+/// they are applied it is that of the batch norm's y, and K is a multiple of 4. In the backward pass of a batch norm y is not
+/// written. Scratch memory is what conv2d_needs says, and a plan with splits has groups; if blocks wait, the launch is
+/// cooperative.
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
-            float* y, const GemmScratch& scratch, const BatchNormStatistics* statistics, Stream stream,
-            const EpilogueArgs& epilogue = {});
-size_t conv2d_statistics_workspace_bytes(const Conv2dShape& s, const GemmPlan& plan);
-size_t conv2d_statistics_counters(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan);
-/// dx = gradient of conv with respect to x, plus bias: [C] or null, and its epilogue. A transposed convolution.
+            float* y, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue = {},
+            const ColumnArgs& columns = {});
+ColumnNeeds conv2d_needs(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, ColumnWork work);
+/// dx = gradient of conv with respect to x, plus bias: [C] or null, and its epilogue. A transposed convolution. Of column work
+/// only the gradient, as for conv2d: C is a multiple of 4.
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream,
-                       const EpilogueArgs& epilogue = {});
+                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue = {},
+                       const ColumnArgs& columns = {});
+ColumnNeeds conv2d_input_grad_needs(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, ColumnWork work);
 /// dw = gradient of conv with respect to w.
 void conv2d_filter_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* dy,
                         float* dw, const GemmScratch& scratch, Stream stream);

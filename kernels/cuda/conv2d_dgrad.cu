@@ -3,6 +3,7 @@
 // N = C, reduction = its taps x K; a phase without taps writes the bias. See gemm_tile.h for threads and shared memory,
 // conv2d_operands.h for the gathers.
 #include "kernels/cuda/conv2d_problems.h"
+#include "kernels/cuda/gemm_columns.h"
 #include "kernels/cuda/gemm_launch.h"
 
 namespace forger::FORGER_DEVICE {
@@ -21,10 +22,23 @@ double share_met(const Conv2dShape& s, const GemmSize& size, int tile) {
   return sum > 0 ? sum / whole : 1.0;
 }
 
+/// Tiles of rows, of all phases.
+int64_t row_tiles(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan) {
+  int64_t tiles = 0;
+  for (int64_t h = 0; h < s.stride_h; ++h) {
+    for (int64_t w = 0; w < s.stride_w; ++w) {
+      const int64_t rows =
+          s.N * ceil_div(std::max<int64_t>(s.H - h, 0), s.stride_h) * ceil_div(std::max<int64_t>(s.W - w, 0), s.stride_w);
+      tiles += ceil_div(rows, tile_size(arithmetic, plan.tile).m);
+    }
+  }
+  return tiles;
+}
+
 template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_input_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dInputGradProblem<kVec> problem, const GemmGrid grid,
-                                               const __grid_constant__ Epilogue epilogue) {
+                                               const __grid_constant__ ColumnEpilogue epilogue) {
   gemm_block<Engine>(problem, grid, epilogue);
 }
 
@@ -46,13 +60,19 @@ bool conv2d_input_grad_vectors(const Conv2dShape& s) {
   return s.C % 4 == 0 && s.K % 4 == 0;
 }
 
+ColumnNeeds conv2d_input_grad_needs(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, ColumnWork work) {
+  return column_needs(conv2d_input_grad_size(s), row_tiles(s, arithmetic, plan), arithmetic, plan, work);
+}
+
 void conv2d_input_grad(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* dy, const float* w,
-                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue) {
+                       const float* bias, float* dx, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue,
+                       const ColumnArgs& columns) {
   const GemmSize size = conv2d_input_grad_size(s);
+  const GemmColumns sums = gemm_columns(size, row_tiles(s, arithmetic, plan), arithmetic, plan, scratch, columns);
   with_engine<TileKind::tall>(arithmetic, plan, [&]<class Engine, int kVec>() {
     const auto problem = conv2d_input_grad_problem<kVec>(s, dy, w, bias, dx, scratch.partials);
     launch_gemm<Engine>(conv2d_input_grad_implicit_gemm_f32_kernel<Engine, kVec>, problem, size.m, size.n, size.phases, plan,
-                        scratch.counters, epilogue, stream);
+                        scratch.counters, epilogue, stream, sums);
   });
 }
 

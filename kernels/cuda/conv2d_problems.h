@@ -10,6 +10,7 @@ namespace forger::FORGER_DEVICE {
 template <int kVec>
 struct Conv2dProblem {
   static constexpr Major kMajorA = Major::k, kMajorB = Major::k;
+  static constexpr bool kStatistics = true;
 
   template <class T>
   __device__ __forceinline__ auto loader_a(int first, int first_k) const {
@@ -30,6 +31,10 @@ struct Conv2dProblem {
   __device__ __forceinline__ int row_offset(int row) const {
     const PixelTaps::Pixel at = taps.pixel(row);
     return ((at.image * taps.grid_h + at.i) * taps.grid_w + at.j) * n;
+  }
+  template <int kM>
+  __device__ __forceinline__ int slot(int tile) const {
+    return tile;
   }
 
   int m, n, k, outputs;
@@ -71,6 +76,7 @@ Conv2dProblem<kVec> conv2d_problem(const Conv2dShape& s, const float* x, const f
 template <int kVec>
 struct Conv2dInputGradProblem {
   static constexpr Major kMajorA = Major::k, kMajorB = Major::mn;
+  static constexpr bool kStatistics = false;
 
   template <class T>
   __device__ __forceinline__ auto loader_a(int first, int first_k) const {
@@ -87,8 +93,8 @@ struct Conv2dInputGradProblem {
     filter.s0 = (first_w + pad_left) % filter.stride_w;
     filter.taps_r = std::max(filter.R - filter.r0 + filter.stride_h - 1, 0) / filter.stride_h;
     filter.taps_s = std::max(filter.S - filter.s0 + filter.stride_w - 1, 0) / filter.stride_w;
-    taps.grid_h = std::max(H - first_h + filter.stride_h - 1, 0) / filter.stride_h;
-    taps.grid_w = std::max(W - first_w + filter.stride_w - 1, 0) / filter.stride_w;
+    taps.grid_h = grid_of(H, first_h, filter.stride_h);
+    taps.grid_w = grid_of(W, first_w, filter.stride_w);
     taps.rows = images * taps.grid_h * taps.grid_w;
     taps.first_y = (first_h + pad_top) / filter.stride_h;
     taps.first_x = (first_w + pad_left) / filter.stride_w;
@@ -108,6 +114,19 @@ struct Conv2dInputGradProblem {
     const PixelTaps::Pixel at = taps.pixel(row);
     const int h = first_h + filter.stride_h * at.i, w = first_w + filter.stride_w * at.j;
     return ((at.image * H + h) * W + w) * n;
+  }
+
+  /// Pixels of a phase along one axis.
+  static constexpr int grid_of(int extent, int first, int stride) { return std::max(extent - first + stride - 1, 0) / stride; }
+  /// The place of a tile of rows among those of all phases.
+  template <int kM>
+  __device__ __forceinline__ int slot(int tile) const {
+    for (int phase = first_h * filter.stride_w + first_w - 1; phase >= 0; --phase) {
+      const int rows =
+          images * grid_of(H, phase / filter.stride_w, filter.stride_h) * grid_of(W, phase % filter.stride_w, filter.stride_w);
+      tile += (rows + kM - 1) / kM;
+    }
+    return tile;
   }
 
   int m, n, k, outputs;  // m and k: of the phase

@@ -24,11 +24,16 @@ using MmaEngines = Engines<MmaEngine<Rounding, Tile<64, 64, 32, 32>, 4>, MmaEngi
 using Tf32x3Engines = Engines<MmaEngine<Tf32x3, Tile<64, 64, 32, 32>, 3>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>,
                               MmaEngine<Tf32x3, Tile<64, 128, 32, 32>, 2>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>>;
 
+struct NoColumns {
+  static constexpr bool waits() { return false; }
+};
+
 /// Launches `kernel`, a gemm_block of Engine, and adds up partial sums if the plan leaves them; the epilogue comes last. E:
-/// Epilogue or NoEpilogue. m and n: of the largest phase.
-template <class Engine, class Problem, class E>
+/// Epilogue, NoEpilogue or, with column work, ColumnEpilogue. m and n: of the largest phase.
+template <class Engine, class Problem, class E, class Columns = NoColumns>
 void launch_gemm(void (*kernel)(Problem, GemmGrid, E), const Problem& problem, int64_t m, int64_t n, int64_t phases,
-                 const GemmPlan& plan, uint32_t* counters, const EpilogueArgs& epilogue, Stream stream) {
+                 const GemmPlan& plan, uint32_t* counters, const EpilogueArgs& epilogue, Stream stream,
+                 const Columns& columns = {}) {
   using T = typename Engine::TileType;
   const int splits = plan.splits;
   const bool finish = splits > 1 && plan.group > 0;
@@ -39,8 +44,11 @@ void launch_gemm(void (*kernel)(Problem, GemmGrid, E), const Problem& problem, i
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(m, T::kM) * grid.tiles_n),
                           .grid_z = static_cast<unsigned>(phases * splits),
                           .threads = T::kThreads,
-                          .shared_bytes = sizeof(GemmShared<T>)};
-  launch(kernel, shape, stream, problem, grid, E(epilogue, problem.outputs));
+                          .shared_bytes = sizeof(GemmShared<T>),
+                          .cooperative = columns.waits()};
+  E tape(epilogue, problem.outputs);
+  if constexpr (requires { tape.columns; }) tape.columns = columns;
+  launch(kernel, shape, stream, problem, grid, tape);
   if (splits == 1 || finish) return;
   split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream, epilogue);
 }

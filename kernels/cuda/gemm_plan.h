@@ -39,6 +39,9 @@ struct TileSize {
   int m, n, blocks_per_sm;
 };
 
+/// Blocks of a multiprocessor where operands are copied element by element, which takes registers: at most.
+inline constexpr int kScalarBlocksPerSm = 2;
+
 struct GemmPlan {
   TileKind tile = TileKind::small;
   bool vectors = false;  // operands are copied 16 bytes at a time
@@ -175,14 +178,11 @@ constexpr GemmPlan plan_gemm(const GemmSize& size, Arithmetic arithmetic, bool v
   return best;
 }
 
-/// Plans that may be the fastest in truth: at most 12, of an estimate at most half above the best one's, by estimate.
-inline std::vector<GemmPlan> plan_candidates(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors,
-                                             bool one_launch = false) {
+/// Of plans with their estimates those that may be the fastest in truth: at most 12, of an estimate at most half above the best
+/// one's, by estimate.
+inline std::vector<GemmPlan> best_plans(std::vector<std::pair<double, GemmPlan>> plans) {
   constexpr size_t kMost = 12;
   constexpr double kWorthATry = 1.5;
-  std::vector<std::pair<double, GemmPlan>> plans;
-  for_each_plan(size, vectors, one_launch,
-                [&](const GemmPlan& plan) { plans.emplace_back(gemm_cycles(size, arithmetic, plan, multiprocessors), plan); });
   std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<GemmPlan> best;
   for (const auto& [cycles, plan] : plans) {
@@ -190,6 +190,13 @@ inline std::vector<GemmPlan> plan_candidates(const GemmSize& size, Arithmetic ar
     if (best.size() < kMost && cycles <= kWorthATry * plans.front().first && !again) best.push_back(plan);
   }
   return best;
+}
+inline std::vector<GemmPlan> plan_candidates(const GemmSize& size, Arithmetic arithmetic, bool vectors, int multiprocessors,
+                                             bool one_launch = false) {
+  std::vector<std::pair<double, GemmPlan>> plans;
+  for_each_plan(size, vectors, one_launch,
+                [&](const GemmPlan& plan) { plans.emplace_back(gemm_cycles(size, arithmetic, plan, multiprocessors), plan); });
+  return best_plans(std::move(plans));
 }
 
 /// Counters of a tile whose splits are added up in groups: one for each group, and one for the groups.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels/cuda/batch_norm_tiles.h"
+#include "kernels/cuda/column_work.h"
 #include "kernels/cuda/gemm_tile.h"
 
 namespace forger::FORGER_DEVICE {
@@ -14,7 +15,7 @@ namespace forger::FORGER_DEVICE {
 inline constexpr int kGroupRows = 64;
 
 struct GemmStatistics {
-  float* partials = nullptr;     // [row groups, 2, n], mean and squared deviations; null: no statistics are asked for
+  float* partials = nullptr;     // [row groups, 2, n], mean and squared deviations
   uint32_t* counters = nullptr;  // per column of tiles: one for each group of tiles, and one for the groups
   int tiles = 0, group = 0;      // of rows; of which so many are merged first
   BatchNormStatistics results = {};
@@ -75,11 +76,11 @@ __device__ __forceinline__ void merge_groups(const float* partials, int m, int n
   }
 }
 
+/// True in the block that has written the results.
 template <class Engine, int kWidth, class Problem>
-__device__ __forceinline__ void merge_tiles(const Problem& problem, int m0, int n0) {
+__device__ __forceinline__ bool merge_tiles(const Problem& problem, const GemmStatistics& s, int m0, int n0) {
   using T = typename Engine::TileType;
   constexpr int kGroupsOfTile = T::kM / kGroupRows;
-  const GemmStatistics& s = problem.statistics;
   const int m = problem.m, n = problem.n, tile = m0 / T::kM, group = tile / s.group, groups = (s.tiles + s.group - 1) / s.group;
   const int first = group * s.group, members = min(s.group, s.tiles - first);
   const int row_groups = (m + kGroupRows - 1) / kGroupRows;
@@ -87,8 +88,11 @@ __device__ __forceinline__ void merge_tiles(const Problem& problem, int m0, int 
   const auto write = [&](const ColumnPlace& place, const double(&mean)[kWidth], const double(&squares)[kWidth]) {
     write_statistics(s.results, place, mean, squares);
   };
-  if (!last_block(counters + group, static_cast<unsigned>(members))) return;
-  if (groups == 1) return merge_groups<Engine, kWidth>(s.partials, m, n, n0, 0, 1, row_groups, write);
+  if (!last_block(counters + group, static_cast<unsigned>(members))) return false;
+  if (groups == 1) {
+    merge_groups<Engine, kWidth>(s.partials, m, n, n0, 0, 1, row_groups, write);
+    return true;
+  }
   const int first_row_group = first * kGroupsOfTile, stride = s.group * kGroupsOfTile;
   merge_groups<Engine, kWidth>(s.partials, m, n, n0, first_row_group, 1, min(stride, row_groups - first_row_group),
                                [&](const ColumnPlace& place, const double(&mean)[kWidth], const double(&squares)[kWidth]) {
@@ -103,16 +107,16 @@ __device__ __forceinline__ void merge_tiles(const Problem& problem, int m0, int 
                                  store_columns(to, rounded_mean);
                                  store_columns(to + n, rounded_squares);
                                });
-  if (!last_block(counters + groups, static_cast<unsigned>(groups))) return;
+  if (!last_block(counters + groups, static_cast<unsigned>(groups))) return false;
   merge_groups<Engine, kWidth>(s.partials, m, n, n0, 0, stride, groups, write);
+  return true;
 }
 
-/// To be called by all threads once store_tile has written the tile, which is still in shared memory.
+/// To be called by all threads once store_tile has written the tile, which is still in shared memory. True in the block that has
+/// written the results of this column of tiles.
 template <class Engine, class Problem>
-__device__ __forceinline__ void tile_statistics(const Problem& problem, int m0, int n0) {
+__device__ __forceinline__ bool tile_statistics(const Problem& problem, const GemmStatistics& s, int m0, int n0) {
   using T = typename Engine::TileType;
-  const GemmStatistics& s = problem.statistics;
-  if (!s.partials) return;
   constexpr int kRow = GemmShared<T>::kRow, kSums = 4;
   const auto& shared = block_shared<GemmShared<T>>();
   __syncthreads();  // sums of splits are there
@@ -140,11 +144,7 @@ __device__ __forceinline__ void tile_statistics(const Problem& problem, int m0, 
     to[0] = pivot + mean;
     to[problem.n] = (squares[0] + squares[1]) + (squares[2] + squares[3]);
   }
-  if (problem.n % 4 == 0) {
-    merge_tiles<Engine, 4>(problem, m0, n0);
-  } else {
-    merge_tiles<Engine, 1>(problem, m0, n0);
-  }
+  return problem.n % 4 == 0 ? merge_tiles<Engine, 4>(problem, s, m0, n0) : merge_tiles<Engine, 1>(problem, s, m0, n0);
 }
 
 }  // namespace forger::FORGER_DEVICE

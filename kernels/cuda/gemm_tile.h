@@ -10,7 +10,7 @@
 //                             such (conv2d_taps.h)
 //   row_offset(row)           of row `row` in C, in elements
 //   c, bias, partials         where results go; outputs = size of C
-//   statistics                only where columns of C get them (gemm_statistics.h)
+//   slot<rows>(tile)          only where sums down C's columns are made (gemm_columns.h): the tile's place among all phases'
 // What is done to C on its way out is an Epilogue's (epilogue.h), a kernel parameter of its own: it is read from the constant
 // bank, which a Problem, being changed by enter(), is not.
 //
@@ -51,9 +51,13 @@ struct GemmShared {
   union {
     Stage stages[kStages];
     float c[T::kM * kRow];
+  };
+  union {  // beside the result, which is still needed when they have been used
     ColumnSums<static_cast<unsigned>(T::kThreads)> sums;
+    float warps[T::kThreads / 32][T::kN];
   };
   int row_offset[T::kM];
+  int slot;  // of problems whose columns are summed: here it takes no register of the main loop
 };
 
 /// Where element (e, k) of an operand's tile lies.
@@ -118,11 +122,11 @@ struct Pieces {
 
 /// Blocks per multiprocessor that a kernel's registers must allow: scalar copies need more of them.
 template <class Engine, int kVec>
-inline constexpr int kMinBlocks = kVec == 1 ? 2 : Engine::kBlocksPerSm;
+inline constexpr int kMinBlocks = kVec == 1 ? kScalarBlocksPerSm : Engine::kBlocksPerSm;
 
-/// gemm_statistics.h.
-template <class Engine, class Problem>
-__device__ __forceinline__ void tile_statistics(const Problem& problem, int m0, int n0);
+/// gemm_columns.h: for problems whose columns are summed in passing. In place of store_tile.
+template <class Engine, class Problem, class E>
+__device__ __forceinline__ void finish_tile(const Problem& problem, const E& epilogue, int m0, int n0);
 
 struct GemmGrid {
   int tiles_n = 1, splits = 1;
@@ -151,40 +155,55 @@ __device__ __forceinline__ int split_of(const GemmBlock& block, const GemmGrid& 
   return static_cast<int>(block.slice) % grid.splits;
 }
 
-/// Writes the block's tile of C from shared memory to `to`: finished, with bias and epilogue, or as a partial sum.
-template <class Engine, bool kFinished, class Problem, class E>
-__device__ __forceinline__ void store_tile(const Problem& problem, const E& epilogue, int n0, float* to) {
+/// Which quads of a tile of C a thread has, in which order: rows first_row(), + kRowStep, ... of four columns.
+template <class Engine>
+struct TileQuads {
   using T = typename Engine::TileType;
-  auto& shared = block_shared<GemmShared<T>>();
-  constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks;
+  static constexpr int kChunks = T::kN / 4, kRowStep = T::kThreads / kChunks;
   // Quads in flight: as many as registers allow, of which sixteen warps on a multiprocessor have 128 each, twelve 168.
-  constexpr int kOnSm = T::kThreads * Engine::kBlocksPerSm, kQuads = kOnSm >= 512 ? 1 : kOnSm >= 384 ? 2 : 4;
+  static constexpr int kOnSm = T::kThreads * Engine::kBlocksPerSm, kQuads = kOnSm >= 512 ? 1 : kOnSm >= 384 ? 2 : 4;
   static_assert(T::kM % (kQuads * kRowStep) == 0);
-  const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
+
+  static __device__ __forceinline__ int column() { return static_cast<int>(threadIdx.x) % kChunks * 4; }
+  static __device__ __forceinline__ int first_row() { return static_cast<int>(threadIdx.x) / kChunks; }
+  static __device__ __forceinline__ int row_offset(int row) { return block_shared<GemmShared<T>>().row_offset[row]; }
+  static __device__ __forceinline__ float4* place(int row) {
+    return reinterpret_cast<float4*>(&block_shared<GemmShared<T>>().c[row * GemmShared<T>::kRow + column()]);
+  }
+};
+
+/// Writes the block's tile of C from shared memory to `to`: finished, with epilogue and (if `biased`) bias, or as a partial sum.
+/// `keep`: what is finished replaces the tile in shared memory, each thread's quads for itself; `to` may then be null.
+template <class Engine, bool kFinished, class Problem, class E>
+__device__ __forceinline__ void store_tile(const Problem& problem, const E& epilogue, int n0, float* to, bool biased = true,
+                                           bool keep = false) {
+  using Q = TileQuads<Engine>;
+  const int n = n0 + Q::column();
   if (n >= problem.n) return;
   const int width = min(4, problem.n - n);
   float add[4] = {};
-  if (kFinished && problem.bias) {
+  if (kFinished && biased && problem.bias) {
     for (int i = 0; i < width; ++i) add[i] = problem.bias[n + i];
   }
   const bool vectors = problem.n % 4 == 0;
 #pragma unroll 1
-  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < T::kM; row += kQuads * kRowStep) {
-    float4 v[kQuads];
-    int64_t at[kQuads];  // in C; rows beyond the last are computed as element 0, and not written
-    bool valid[kQuads];
+  for (int row = Q::first_row(); row < Engine::TileType::kM; row += Q::kQuads * Q::kRowStep) {
+    float4 v[Q::kQuads];
+    int64_t at[Q::kQuads];  // in C; rows beyond the last are computed as element 0, and not written
+    bool valid[Q::kQuads];
 #pragma unroll
-    for (int q = 0; q < kQuads; ++q) {
-      const int offset = shared.row_offset[row + q * kRowStep];
+    for (int q = 0; q < Q::kQuads; ++q) {
+      const int offset = Q::row_offset(row + q * Q::kRowStep);
       valid[q] = offset >= 0;
       at[q] = valid[q] ? offset + n : 0;
-      v[q] = *reinterpret_cast<const float4*>(&shared.c[(row + q * kRowStep) * GemmShared<T>::kRow + column]);
+      v[q] = *Q::place(row + q * Q::kRowStep);
       v[q] = make_float4(v[q].x + add[0], v[q].y + add[1], v[q].z + add[2], v[q].w + add[3]);
     }
     if (kFinished && !epilogue.empty()) epilogue.apply(v, at);
 #pragma unroll
-    for (int q = 0; q < kQuads; ++q) {
-      if (!valid[q]) continue;
+    for (int q = 0; q < Q::kQuads; ++q) {
+      if (keep) *Q::place(row + q * Q::kRowStep) = v[q];
+      if (!valid[q] || (keep && !to)) continue;
       float* const out = to + at[q];
       if (vectors) {
         *reinterpret_cast<float4*>(out) = v[q];
@@ -199,12 +218,12 @@ __device__ __forceinline__ void store_tile(const Problem& problem, const E& epil
 }
 
 /// Adds up this tile of `count` splits from `first` on, `stride` apart, in this order, into shared memory, where each thread
-/// finds in store_tile what it has added here. Sixteen 16-byte loads of each thread are in flight.
-template <class Engine, class Problem>
+/// finds in store_tile what it has added here. Four times kSplits 16-byte loads of each thread are in flight.
+template <class Engine, int kSplits, class Problem>
 __device__ __forceinline__ void add_partials(const Problem& problem, int n0, int first, int stride, int count) {
   using T = typename Engine::TileType;
   auto& shared = block_shared<GemmShared<T>>();
-  constexpr int kChunks = T::kN / 4, kStep = T::kThreads / kChunks, kRows = 4, kSplits = 4;
+  constexpr int kChunks = T::kN / 4, kStep = T::kThreads / kChunks, kRows = 4;
   static_assert(T::kM % (kRows * kStep) == 0);
   const int column = static_cast<int>(threadIdx.x) % kChunks * 4, n = n0 + column;
   if (n >= problem.n) return;
@@ -256,6 +275,10 @@ __device__ __forceinline__ void add_partials(const Problem& problem, int n0, int
 template <class Engine, class Problem, class E, class Where>
 __device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGrid& grid, const E& epilogue, const Where& where,
                                            GemmBlock block, int n0, int split) {
+  constexpr bool kColumns = requires(const E& e) {
+    e.columns;
+  };  // they take registers
+  constexpr int kSplits = kColumns && TileQuads<Engine>::kQuads == 1 ? 3 : 4;
   const int groups = (grid.splits + grid.group - 1) / grid.group;
   int group = split / grid.group, first = group * grid.group;
   const auto counters_of_tile = [&] {
@@ -265,7 +288,7 @@ __device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGri
   uint32_t* counters = counters_of_tile();
   const int members = min(grid.group, grid.splits - first);
   if (!last_block(counters + group, static_cast<unsigned>(members))) return false;
-  add_partials<Engine>(problem, n0, first, 1, members);
+  add_partials<Engine, kSplits>(problem, n0, first, 1, members);
   if (groups == 1) return true;
   if constexpr (Where::kAnew) {
     block = where();
@@ -275,7 +298,7 @@ __device__ __forceinline__ bool sum_splits(const Problem& problem, const GemmGri
   }
   store_tile<Engine, false>(problem, epilogue, n0, problem.partials + first * static_cast<int64_t>(problem.outputs));
   if (!last_block(counters + groups, static_cast<unsigned>(groups))) return false;
-  add_partials<Engine>(problem, n0, 0, grid.group, groups);
+  add_partials<Engine, kSplits>(problem, n0, 0, grid.group, groups);
   return true;
 }
 
@@ -299,6 +322,9 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
 
   for (int row = static_cast<int>(threadIdx.x); row < T::kM; row += T::kThreads) {
     shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
+  }
+  if constexpr (requires { epilogue.columns; }) {
+    if (threadIdx.x == 0) shared.slot = problem.template slot<T::kM>(m0 / T::kM);
   }
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
@@ -337,8 +363,11 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
     if (!grid.counters || !sum_splits<Engine>(problem, grid, epilogue, where, block, n0, split)) return;
     if constexpr (Where::kAnew) n0 = column_of<Engine>(where(), grid);
   }
-  store_tile<Engine, true>(problem, epilogue, n0, problem.c);
-  if constexpr (requires { problem.statistics; }) tile_statistics<Engine>(problem, m0, n0);
+  if constexpr (requires { epilogue.columns; }) {
+    finish_tile<Engine>(problem, epilogue, m0, n0);
+  } else {
+    store_tile<Engine, true>(problem, epilogue, n0, problem.c);
+  }
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -21,6 +21,7 @@ struct LaunchShape {
   unsigned grid_x = 1, grid_y = 1, grid_z = 1;
   unsigned threads = 256;
   size_t shared_bytes = 0;
+  bool cooperative = false;  // all blocks are under way at once, or the launch is refused: they may wait for each other
 };
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) {
@@ -49,6 +50,13 @@ void launch(void (*kernel)(Params...), const LaunchShape& shape, Stream stream, 
   config.blockDim = dim3(shape.threads);
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;
+  cudaLaunchAttribute together{};
+  together.id = cudaLaunchAttributeCooperative;
+  together.val.cooperative = 1;
+  if (shape.cooperative) {
+    config.attrs = &together;
+    config.numAttrs = 1;
+  }
   FORGER_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args...));
 }
 
@@ -76,7 +84,7 @@ void launch(void (*kernel)(Params...), const LaunchShape& shape, Stream stream, 
   emulation::run_grid(
       {shape.grid_x, shape.grid_y, shape.grid_z}, {shape.threads}, shape.shared_bytes,
       {[](void* closure) { (*static_cast<decltype(thread)*>(closure))(); }, const_cast<void*>(static_cast<const void*>(&thread))},
-      *options);
+      *options, shape.cooperative);
 }
 
 #endif

@@ -44,6 +44,14 @@ __device__ __forceinline__ uint32_t to_tf32(float x) {
   return bits;
 }
 
+/// Waits until another block has changed *word, which was `old`; what it wrote before is then visible to this thread.
+__device__ __forceinline__ void wait_for_change(const uint32_t* word, uint32_t old) {
+  uint32_t now;
+  do {
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];\n" : "=r"(now) : "l"(word) : "memory");
+  } while (now == old);
+}
+
 /// Two bf16, nearest even; `low` in the low half.
 __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
   uint32_t bits;

@@ -10,7 +10,7 @@
 
 #include "kernels/common/errors.h"
 #include "kernels/common/philox.h"
-#include "kernels/emulation/fiber.h"
+#include "kernels/emulation/block.h"
 
 namespace forger::emulation {
 
@@ -21,15 +21,8 @@ namespace {
 constexpr unsigned kMaxThreads = 1024;
 constexpr size_t kMaxSharedBytes = 227 << 10;  // Hopper; a kernel for 8.0 checks its own limit of 163 KiB
 constexpr unsigned kMaxGridYZ = 65535;
-
-enum class State : uint8_t { ready, at_warp, at_block, done };
-
-struct AsyncCopy {
-  std::byte* shared;
-  const std::byte* global;
-  size_t bytes;
-  bool valid;
-};
+constexpr uint64_t kMaxTogether = 132 * 16;  // blocks that a GPU holds at once
+constexpr size_t kSpareStacks = 1024;        // of the largest block
 
 // The emulator moves bytes by hand: ThreadSanitizer watches memcpy, and would take the emulator's own bookkeeping for
 // something that CUDA threads do.
@@ -45,104 +38,104 @@ void perform(const AsyncCopy& copy) {
   for (size_t i = 0; i < copy.bytes; ++i) copy.shared[i] = copy.valid ? copy.global[i] : std::byte{0};
 }
 
-struct Thread {
-  Fiber fiber;
-  Dim3 index;
-  State state = State::done;
-  uint8_t exchanges = 0, barriers = 0;  // their parity chooses among two slots: see wait()
-  const char* operation = nullptr;
-  std::vector<AsyncCopy> copies;
-  std::vector<size_t> groups;  // sizes of the committed groups, oldest first
-  size_t uncommitted = 0;
-};
+thread_local std::vector<Stack> spare_stacks;  // kept from launch to launch
 
-struct Warp {
-  alignas(64) std::byte slots[2][kWarpSize][kWarpSlotBytes];
-};
-
-/// The blocks of one launch, one after another; its fibers are used again for the next.
+/// A launch. Its blocks run one after another in the fibers of one, or all together.
 class Grid {
  public:
-  Grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options)
-      : body_(body),
-        options_(options),
-        shared_bytes_(shared_bytes),
-        warps_((block.x * block.y * block.z + kWarpSize - 1) / kWarpSize) {
-    gridDim = grid;
-    blockDim = block;
-    threads_.resize(block.x * block.y * block.z);
-    size_t i = 0;
-    for (unsigned z = 0; z < block.z; ++z) {
-      for (unsigned y = 0; y < block.y; ++y) {
-        for (unsigned x = 0; x < block.x; ++x) threads_[i++].index = {x, y, z};
-      }
-    }
-    if (__tsan_get_current_fiber) {
-      scheduler_.tsan = __tsan_get_current_fiber();
-      for (Thread& t : threads_) t.fiber.tsan = __tsan_create_fiber(0);
-    }
-  }
-  ~Grid() {
-    if (!__tsan_destroy_fiber) return;
-    // Threads that an error left waiting said so at their barriers; what they did is over.
-    for (char& sync : block_sync_) __tsan_acquire(&sync);
-    for (Warp& warp : warps_) {
-      for (auto& slots : warp.slots) __tsan_acquire(slots);
-    }
-    for (Thread& t : threads_) __tsan_destroy_fiber(t.fiber.tsan);
-  }
+  Grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, size_t blocks_at_once);
+  ~Grid();
   Grid(const Grid&) = delete;
   Grid& operator=(const Grid&) = delete;
 
-  void run_block(Dim3 index);
   /// Calls f with the number of every block, in the order of the options.
   template <class F>
   void for_blocks(uint64_t count, F f) const;
+  void run_one_by_one();
+  void run_together();
 
-  void* shared() { return shared_.get(); }
+  void* shared() { return block_->shared.get(); }
   void wait(State state, const char* operation);
+  void wait_for_change(const uint32_t* word, uint32_t old);
   const std::byte* exchange(const void* mine, size_t bytes, const char* operation);
   bool vote(bool mine);
   Thread& current() { return *current_; }
-  unsigned lane() const { return static_cast<unsigned>(current_ - threads_.data()) % kWarpSize; }
+  unsigned lane() const { return static_cast<unsigned>(current_ - block_->threads.data()) % kWarpSize; }
   bool copies_early() const { return options_.copy_early; }
 
  private:
   static void enter(boost::context::detail::transfer_t transfer);
   using Order = std::array<uint8_t, kWarpSize>;  // of lanes, or of warps: there are at most 32 of both
   Order order(unsigned count);
+  Dim3 index_of(uint64_t number) const;
+  void start_block(Block& block, Dim3 index);
+  bool advance_block(Block& block);
   void run_warp(unsigned warp);
   void run_thread(Thread& thread);
   std::string place(const Thread& t) const;
-  unsigned warp_of(const Thread& t) const { return static_cast<unsigned>(&t - threads_.data()) / kWarpSize; }
+  unsigned warp_of(const Thread& t) const { return static_cast<unsigned>(&t - block_->threads.data()) / kWarpSize; }
 
   Body body_;
   const Options& options_;
   size_t shared_bytes_;
-  std::unique_ptr<std::byte[]> shared_;
-  std::vector<Thread> threads_;
-  std::vector<Warp> warps_;
+  std::vector<Block> blocks_;
+  Block* block_ = nullptr;  // the one that runs
   Fiber scheduler_;
   Thread* current_ = nullptr;
   uint32_t shuffles_ = 0;
-  bool votes_ = false, outcome_ = false;  // of the barrier that threads arrive at, and of the one before it
-  // Addresses that stand for the barrier (see wait()), and for the beginning and the end of the block.
-  char block_sync_[2] = {}, begin_sync_ = 0, end_sync_ = 0;
 };
 
 thread_local Grid* active = nullptr;
-thread_local std::vector<Stack> stacks;  // kept from launch to launch
+
+Grid::Grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, size_t blocks_at_once)
+    : body_(body), options_(options), shared_bytes_(shared_bytes), blocks_(blocks_at_once) {
+  gridDim = grid;
+  blockDim = block;
+  const size_t threads = size_t{block.x} * block.y * block.z;
+  if (__tsan_get_current_fiber) scheduler_.tsan = __tsan_get_current_fiber();
+  for (Block& b : blocks_) {
+    b.threads.resize(threads);
+    b.warps.resize((threads + kWarpSize - 1) / kWarpSize);
+    size_t i = 0;
+    for (unsigned z = 0; z < block.z; ++z) {
+      for (unsigned y = 0; y < block.y; ++y) {
+        for (unsigned x = 0; x < block.x; ++x) b.threads[i++].index = {x, y, z};
+      }
+    }
+    for (Thread& t : b.threads) {
+      if (spare_stacks.empty()) spare_stacks.emplace_back();
+      b.stacks.push_back(std::move(spare_stacks.back()));
+      spare_stacks.pop_back();
+      if (__tsan_create_fiber) t.fiber.tsan = __tsan_create_fiber(0);
+    }
+  }
+}
+
+Grid::~Grid() {
+  for (Block& b : blocks_) {
+    for (Stack& stack : b.stacks) {
+      if (spare_stacks.size() < kSpareStacks) spare_stacks.push_back(std::move(stack));
+    }
+    if (!__tsan_destroy_fiber) continue;
+    // Threads that an error left waiting said so at their barriers; what they did is over.
+    for (char& sync : b.sync) __tsan_acquire(&sync);
+    for (Warp& warp : b.warps) {
+      for (auto& slots : warp.slots) __tsan_acquire(slots);
+    }
+    for (Thread& t : b.threads) __tsan_destroy_fiber(t.fiber.tsan);
+  }
+}
 
 void Grid::enter(boost::context::detail::transfer_t transfer) {
   Grid& grid = *active;
   Thread& self = *grid.current_;
   entered_fiber(self.fiber, grid.scheduler_, transfer);
-  if (__tsan_acquire) __tsan_acquire(&grid.begin_sync_);
+  if (__tsan_acquire) __tsan_acquire(&grid.block_->begin);
   grid.body_.call(grid.body_.closure);
   async_commit();  // hardware finishes what nobody waits for, too
   async_wait(0);
   self.state = State::done;
-  if (__tsan_release) __tsan_release(&grid.end_sync_);
+  if (__tsan_release) __tsan_release(&grid.block_->end);
   leave_fiber(self.fiber, grid.scheduler_);
 }
 
@@ -185,10 +178,11 @@ std::string Grid::place(const Thread& t) const {
                      t.index.z);
 }
 
-/// Runs one warp until all its lanes wait at the block's barrier or have returned.
+/// Runs one warp until all its lanes wait at the block's barrier or have returned, or some wait for another block.
 void Grid::run_warp(unsigned warp) {
-  const unsigned first = warp * kWarpSize, count = std::min<unsigned>(kWarpSize, static_cast<unsigned>(threads_.size()) - first);
-  const std::span lanes(threads_.data() + first, count);
+  const unsigned first = warp * kWarpSize,
+                 count = std::min<unsigned>(kWarpSize, static_cast<unsigned>(block_->threads.size()) - first);
+  const std::span lanes(block_->threads.data() + first, count);
   const auto find = [&](State state) {
     return std::find_if(lanes.begin(), lanes.end(), [=](const Thread& t) { return t.state == state; });
   };
@@ -203,7 +197,8 @@ void Grid::run_warp(unsigned warp) {
     if (const auto missing = find(State::at_block); missing != lanes.end()) {
       fail<Error>("emulation: {} waits for its warp at {}, {} at __syncthreads", place(one), one.operation, place(*missing));
     }
-    auto& slots = warps_[warp].slots[(one.exchanges - 1) % 2];
+    if (find(State::at_grid) != lanes.end()) return;
+    auto& slots = block_->warps[warp].slots[(one.exchanges - 1) % 2];
     for (Thread& other : lanes) {
       if (other.state == State::done) std::fill_n(slots[&other - lanes.data()], kWarpSlotBytes, std::byte{0xFF});
       if (other.state != State::at_warp) continue;
@@ -216,33 +211,89 @@ void Grid::run_warp(unsigned warp) {
   }
 }
 
-void Grid::run_block(Dim3 index) {
-  blockIdx = index;
+Dim3 Grid::index_of(uint64_t number) const {
+  const uint64_t rest = number / gridDim.x;
+  return {static_cast<unsigned>(number % gridDim.x), static_cast<unsigned>(rest % gridDim.y),
+          static_cast<unsigned>(rest / gridDim.y)};
+}
+
+void Grid::start_block(Block& block, Dim3 index) {
+  block.index = index;
   // Fresh memory for every block, so that AddressSanitizer knows its size; NaN, so that nobody relies on zeros.
-  shared_ = std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(shared_bytes_, 1));
-  std::fill_n(shared_.get(), shared_bytes_, std::byte{0xFF});
-  while (stacks.size() < threads_.size()) stacks.emplace_back();
-  for (size_t i = 0; i < threads_.size(); ++i) {
-    Thread& t = threads_[i];
-    t.fiber.context = boost::context::detail::make_fcontext(stacks[i].top(), Stack::kBytes, enter);
-    t.fiber.stack_base = stacks[i].base();
+  block.shared = std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(shared_bytes_, 1));
+  std::fill_n(block.shared.get(), shared_bytes_, std::byte{0xFF});
+  for (size_t i = 0; i < block.threads.size(); ++i) {
+    Thread& t = block.threads[i];
+    t.fiber.context = boost::context::detail::make_fcontext(block.stacks[i].top(), Stack::kBytes, enter);
+    t.fiber.stack_base = block.stacks[i].base();
     t.fiber.stack_bytes = Stack::kBytes;
     t.fiber.fake_stack = nullptr;
     t.state = State::ready;
     t.exchanges = t.barriers = 0;
   }
-  if (__tsan_release) __tsan_release(&begin_sync_);
-  const auto is_done = [](const Thread& t) { return t.state == State::done; };
+  block.started = true;
+  if (__tsan_release) __tsan_release(&block.begin);
+}
+
+/// Runs a block until it is done (true) or waits for another.
+bool Grid::advance_block(Block& block) {
+  block_ = &block;
+  blockIdx = block.index;
   while (true) {
-    const Order turns = order(static_cast<unsigned>(warps_.size()));
-    for (size_t i = 0; i < warps_.size(); ++i) run_warp(turns[i]);
-    if (std::all_of(threads_.begin(), threads_.end(), is_done)) break;
-    outcome_ = std::exchange(votes_, false);
-    for (Thread& t : threads_) {
+    for (Thread& t : block.threads) {
+      if (t.state == State::at_grid && *t.word != t.old) t.state = State::ready;
+    }
+    const Order turns = order(static_cast<unsigned>(block.warps.size()));
+    for (size_t i = 0; i < block.warps.size(); ++i) run_warp(turns[i]);
+    bool all_done = true, waits = false;
+    for (const Thread& t : block.threads) {
+      all_done = all_done && t.state == State::done;
+      waits = waits || (t.state == State::at_grid && *t.word == t.old);
+    }
+    if (all_done) break;
+    if (waits) return false;
+    block.outcome = std::exchange(block.votes, false);
+    for (Thread& t : block.threads) {
       if (t.state == State::at_block) t.state = State::ready;
     }
   }
-  if (__tsan_acquire) __tsan_acquire(&end_sync_);
+  if (__tsan_acquire) __tsan_acquire(&block.end);
+  return true;
+}
+
+void Grid::run_one_by_one() {
+  for_blocks(uint64_t{gridDim.x} * gridDim.y * gridDim.z, [&](uint64_t i) {
+    Block& block = blocks_[0];
+    start_block(block, index_of(i));
+    if (!advance_block(block)) {
+      const auto waiting =
+          std::find_if(block.threads.begin(), block.threads.end(), [](const Thread& t) { return t.state == State::at_grid; });
+      fail<Error>("emulation: {} waits for another block, which only blocks of a cooperative launch may", place(*waiting));
+    }
+  });
+}
+
+void Grid::run_together() {
+  std::vector<Block*> left;
+  for_blocks(blocks_.size(), [&](uint64_t i) {
+    blocks_[i].index = index_of(i);
+    left.push_back(&blocks_[i]);
+  });
+  while (!left.empty()) {
+    bool progress = false;
+    for (Block*& block : left) {
+      const auto may_go = [](const Thread& t) { return t.state == State::at_grid && *t.word != t.old; };
+      if (!block->started) {
+        start_block(*block, block->index);
+      } else if (std::none_of(block->threads.begin(), block->threads.end(), may_go)) {
+        continue;
+      }
+      progress = true;
+      if (advance_block(*block)) block = nullptr;
+    }
+    std::erase(left, nullptr);
+    if (!progress) fail<Error>("emulation: {} of {} blocks wait for each other for ever", left.size(), blocks_.size());
+  }
 }
 
 /// Leaves the current thread until the scheduler continues it.
@@ -252,22 +303,34 @@ void Grid::wait(State state, const char* operation) {
   self.operation = operation;
   // ThreadSanitizer: what any thread did before the barrier happened before what any does after it. Two addresses in
   // turn, because a thread may arrive at the next barrier before another has left this one.
-  void* const sync = state == State::at_warp ? static_cast<void*>(warps_[warp_of(self)].slots[self.exchanges++ % 2])
-                                             : static_cast<void*>(&block_sync_[self.barriers++ % 2]);
+  void* const sync = state == State::at_warp ? static_cast<void*>(block_->warps[warp_of(self)].slots[self.exchanges++ % 2])
+                                             : static_cast<void*>(&block_->sync[self.barriers++ % 2]);
   if (__tsan_release) __tsan_release(sync);
   switch_fiber(self.fiber, scheduler_, false);
   if (__tsan_acquire) __tsan_acquire(sync);
 }
 
 bool Grid::vote(bool mine) {
-  votes_ = votes_ || mine;
+  Block& block = *block_;
+  block.votes = block.votes || mine;
   wait(State::at_block, "__syncthreads_or");
-  return outcome_;
+  return block.outcome;
+}
+
+void Grid::wait_for_change(const uint32_t* word, uint32_t old) {
+  Thread& self = *current_;
+  if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old) return;
+  self.word = word;
+  self.old = old;
+  self.state = State::at_grid;
+  self.operation = "a wait for another block";
+  switch_fiber(self.fiber, scheduler_, false);
+  (void)__atomic_load_n(word, __ATOMIC_ACQUIRE);  // for ThreadSanitizer: what came before the change is visible
 }
 
 const std::byte* Grid::exchange(const void* mine, size_t bytes, const char* operation) {
   Thread& self = *current_;
-  std::byte(*slots)[kWarpSlotBytes] = warps_[warp_of(self)].slots[self.exchanges % 2];
+  std::byte(*slots)[kWarpSlotBytes] = block_->warps[warp_of(self)].slots[self.exchanges % 2];
   copy_bytes(slots[lane()], static_cast<const std::byte*>(mine), bytes);
   wait(State::at_warp, operation);
   return slots[0];
@@ -275,7 +338,7 @@ const std::byte* Grid::exchange(const void* mine, size_t bytes, const char* oper
 
 }  // namespace
 
-void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options) {
+void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, bool cooperative) {
   const unsigned threads = block.x * block.y * block.z;
   if (threads == 0 || threads > kMaxThreads)
     fail<Error>("emulation: a block has {} threads, 1 to {} are possible", threads, kMaxThreads);
@@ -284,15 +347,15 @@ void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Optio
   if (grid.x == 0 || grid.x > 0x7FFFFFFFu || grid.y == 0 || grid.y > kMaxGridYZ || grid.z == 0 || grid.z > kMaxGridYZ) {
     fail<Error>("emulation: a grid of {} x {} x {} blocks is not possible", grid.x, grid.y, grid.z);
   }
-  Grid state(grid, block, shared_bytes, body, options);
+  const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
+  if (cooperative && blocks > kMaxTogether)
+    fail<Error>("emulation: {} blocks together, at most {} are possible", blocks, kMaxTogether);
+  Grid state(grid, block, shared_bytes, body, options, cooperative ? blocks : 1);
   struct Activate {
     explicit Activate(Grid* grid) { active = grid; }
     ~Activate() { active = nullptr; }
   } const activate(&state);
-  state.for_blocks(uint64_t{grid.x} * grid.y * grid.z, [&](uint64_t i) {
-    state.run_block({static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
-                     static_cast<unsigned>(i / grid.x / grid.y)});
-  });
+  cooperative ? state.run_together() : state.run_one_by_one();
 }
 
 void* shared_memory() {
@@ -305,6 +368,10 @@ void block_barrier() {
 
 bool block_barrier_or(bool mine) {
   return active->vote(mine);
+}
+
+void wait_for_change(const uint32_t* word, uint32_t old) {
+  active->wait_for_change(word, old);
 }
 
 const std::byte* warp_exchange(const void* mine, size_t bytes, const char* operation) {

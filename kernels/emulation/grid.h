@@ -1,4 +1,5 @@
-// Runs a CUDA grid on the host: one fiber per CUDA thread, one block after another.
+// Runs a CUDA grid on the host: one fiber per CUDA thread, one block after another, or all blocks of a cooperative launch in
+// turn.
 //
 // Blocks run in the order that the options say, as threads do. Threads run in turn, each until it waits at a barrier. So an
 // unguarded exchange through shared memory gives a result that depends on the order of the threads, and shared memory starts as
@@ -38,8 +39,9 @@ struct Body {
 };
 
 /// Runs `body` once per thread. Throws Error when the launch is beyond a GPU's limits, or when threads wait for each
-/// other for ever.
-void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options);
+/// other for ever. `cooperative`: all blocks are under way at once, each until it waits for another; else one runs after
+/// the other, and a wait for another block is an error, as it may be one for ever on a GPU.
+void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, bool cooperative = false);
 
 // What follows is for code that runs as a CUDA thread.
 
@@ -52,6 +54,9 @@ void* shared_memory();
 void block_barrier();
 /// The same, and tells whether any of them brought true.
 bool block_barrier_or(bool mine);
+
+/// Waits until another block has changed *word, which was `old`.
+void wait_for_change(const uint32_t* word, uint32_t old);
 
 /// Hands `bytes` (at most 64) to the other lanes of the warp and waits for them. Returns 32 slots of 64 bytes, by lane;
 /// they stay as they are until this lane's second next exchange. `operation` names the instruction: lanes of one

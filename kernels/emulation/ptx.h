@@ -94,4 +94,9 @@ inline void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[
   for (int i = 0; i < 4; ++i) d[i] = static_cast<float>(static_cast<double>(d[i]) + sums[i]);
 }
 
+/// ld.acquire until another block has changed *word, which was `old`.
+inline void wait_for_change(const uint32_t* word, uint32_t old) {
+  emulation::wait_for_change(word, old);
+}
+
 }  // namespace forger::emulated::ptx

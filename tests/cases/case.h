@@ -49,6 +49,7 @@ void add_loss_cases(std::vector<Case>& cases);
 void add_optimizer_cases(std::vector<Case>& cases);
 void add_source_cases(std::vector<Case>& cases);
 void add_program_cases(std::vector<Case>& cases);
+void add_joined_cases(std::vector<Case>& cases);
 
 enum class Fill { reals, integers };
 

@@ -23,7 +23,7 @@ Case program_case(std::string name, std::vector<CaseInput> inputs, std::function
                 const Values outputs = build(inside);
                 for (size_t i = 0; i < outputs.size(); ++i) program.output(std::to_string(i), outputs[i]);
                 Attributes attributes{{"program", Subgraph{std::make_shared<const Graph>(std::move(program))}}};
-                if (parallel) attributes.set("parallel", int64_t{1});
+                if (parallel) attributes.set("together", int64_t{1});
                 v[0].graph().add(find_op("block_program"), v, std::move(attributes));
               },
           .check_gradients = false};
