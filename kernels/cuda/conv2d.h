@@ -20,8 +20,8 @@ bool conv2d_input_grad_vectors(const Conv2dShape& s);
 bool conv2d_filter_grad_vectors(const Conv2dShape& s);
 
 /// y = epilogue(conv(x, w) + bias); bias: [K] or null. Column work (column_work.h): with statistics there is no epilogue; where
-/// they are applied it is that of the batch norm's y, and K is a multiple of 4. In the backward pass of a batch norm y is not
-/// written. Scratch memory is what conv2d_needs says, and a plan with splits has groups; if blocks wait, the launch is
+/// they are applied it is that of the batch norm's y, and K is a multiple of 4. In the backward pass of a batch norm y is null:
+/// it is not written. Scratch memory is what conv2d_needs says, and a plan with splits has groups; if blocks wait, the launch is
 /// cooperative.
 void conv2d(const Conv2dShape& s, Arithmetic arithmetic, const GemmPlan& plan, const float* x, const float* w, const float* bias,
             float* y, const GemmScratch& scratch, Stream stream, const EpilogueArgs& epilogue = {},

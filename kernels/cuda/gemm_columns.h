@@ -309,7 +309,7 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
   using T = typename Engine::TileType;
   const GemmColumns& columns = epilogue.columns;
   const ColumnWork work = columns.work;
-  uint32_t* const flag = blocks_wait(work) ? columns.flags + n0 / T::kN : nullptr;
+  uint32_t* flag = blocks_wait(work) ? columns.flags + n0 / T::kN : nullptr;
   const auto wait_for = [&](uint32_t before, bool is_there) {
     if (is_there) {
       raise_flag(flag);
@@ -329,9 +329,11 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
     }
   }
   const bool keep = gradient || work == ColumnWork::sums;
-  float* const to = gradient ? nullptr : normalise ? columns.apply.y : problem.c;
+  float* const to = normalise ? columns.apply.y : problem.c;
   store_tile<Engine, true>(problem, epilogue, n0, to, !normalise, keep);
   if (!keep) return;
+  n0 = block_shared<GemmShared<T>>().n0;  // anew, or it takes a register while splits are added up
+  flag = blocks_wait(work) ? columns.flags + n0 / T::kN : nullptr;
   const int slot = block_shared<GemmShared<T>>().slot;
   if (!gradient) {
     tile_sums<Engine, false>(problem, columns, n0, slot);

@@ -57,7 +57,7 @@ struct GemmShared {
     float warps[T::kThreads / 32][T::kN];
   };
   int row_offset[T::kM];
-  int slot;  // of problems whose columns are summed: here it takes no register of the main loop
+  int slot, n0;  // of problems whose columns are summed: here they take no registers of the main loop
 };
 
 /// Where element (e, k) of an operand's tile lies.
@@ -324,7 +324,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
     shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
   }
   if constexpr (requires { epilogue.columns; }) {
-    if (threadIdx.x == 0) shared.slot = problem.template slot<T::kM>(m0 / T::kM);
+    if (threadIdx.x == 0) shared.slot = problem.template slot<T::kM>(m0 / T::kM), shared.n0 = n0;
   }
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
