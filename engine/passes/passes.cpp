@@ -21,11 +21,11 @@ std::vector<Pass> default_passes(bool fuse_statistics, bool together, bool fuse_
                               {"fuse_epilogue", fuse_epilogue},
                               {"dce", dce}};
   if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
-  if (fuse_statistics && together) {
-    passes.insert(passes.end(), {{"join_batch_norm", join_batch_norm}, {"join_column_sums", join_column_sums}});
-  }
+  if (fuse_statistics && together) passes.push_back({"join_batch_norm", join_batch_norm});
   passes.push_back({"fuse_vector_grads", fuse_vector_grads});
   if (fuse_layer_grads) passes.push_back({"fuse_layer_grads", forger::fuse_layer_grads});
+  // For what is left: beside a filter gradient a bias's costs no launch, either.
+  if (fuse_statistics && together) passes.push_back({"join_column_sums", join_column_sums});
   passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
   return passes;
 }

@@ -67,7 +67,13 @@ std::optional<NodeId> Places::join(const Node& first, const Node& second) {
     const Node& producer = graph_.producer(id);
     return producer.id == first.id || producer.op->is_source || place_of(producer.id) < first.id;
   });
-  if (reads_before && !is_there) return std::nullopt;
+  // What second updates in place (a running mean) must have been read by all others by then.
+  const bool updates_early = std::any_of(graph_.variables().begin(), graph_.variables().end(), [&](const Variable& v) {
+    if (v.updated == v.current || graph_.producer(v.updated).id != second.id) return false;
+    const auto& others = readers_[static_cast<size_t>(graph_.producer(v.current).id)];
+    return std::any_of(others.begin(), others.end(), [&](NodeId id) { return id != second.id && place_of(id) > first.id; });
+  });
+  if (reads_before && (!is_there || updates_early)) return std::nullopt;
   return place_of(first.id) = place_of(second.id) = reads_before ? first.id : second.id;
 }
 

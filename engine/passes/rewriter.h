@@ -43,8 +43,8 @@ class Places {
   explicit Places(const Graph& graph);
 
   /// Joins two nodes, of which `second` reads `first`: at second's place if nothing before it reads first, else at first's if
-  /// there is all that second reads, sources apart. Returns the node at whose place they are; nothing, and they are not joined,
-  /// if neither can be. To be asked in the order of the second nodes.
+  /// there is all that second reads, sources apart, and nobody reads later what second updates. Returns the node at whose place
+  /// they are; nothing, and they are not joined, if neither can be. To be asked in the order of the second nodes.
   std::optional<NodeId> join(const Node& first, const Node& second);
 
  private:
