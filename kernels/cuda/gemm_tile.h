@@ -57,7 +57,7 @@ struct GemmShared {
     float warps[T::kThreads / 32][T::kN];
   };
   int row_offset[T::kM];
-  int slot, n0;  // of problems whose columns are summed: here they take no registers of the main loop
+  int slot, n0, split;  // of problems whose columns are summed: here they take no registers of the main loop
 };
 
 /// Where element (e, k) of an operand's tile lies.
@@ -324,7 +324,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
     shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
   }
   if constexpr (requires { epilogue.columns; }) {
-    if (threadIdx.x == 0) shared.slot = problem.template slot<T::kM>(m0 / T::kM), shared.n0 = n0;
+    if (threadIdx.x == 0) shared.slot = problem.template slot<T::kM>(m0 / T::kM), shared.n0 = n0, shared.split = split;
   }
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
@@ -357,6 +357,9 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
     block = where();
     n0 = column_of<Engine>(block, grid);
     split = split_of(block, grid);
+  } else if constexpr (requires { epilogue.columns; }) {
+    n0 = shared.n0;
+    split = shared.split;
   }
   if (grid.splits > 1) {
     store_tile<Engine, false>(problem, epilogue, n0, problem.partials + split * static_cast<int64_t>(problem.outputs));
