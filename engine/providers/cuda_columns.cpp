@@ -117,19 +117,15 @@ std::vector<std::string> plans_of(const NodeView& v) {
   return all;
 }
 
-/// The plan that was timed for the node, or the best by estimate. Throws DataError if what is said to be timed is no plan.
+/// The plan that was timed for the node, or the best by estimate.
 template <Kind kKind>
 GemmPlan plan_for(const NodeView& v, const Product<kKind>& p, Arithmetic arithmetic) {
-  const auto& tuning = v.target().tuning;
-  const auto known = tuning ? tuning->find(problem_key(v)) : Tuning::const_iterator();
-  if (!tuning || known == tuning->end()) return *best_plan(p, arithmetic, v.target());
-  std::optional<GemmPlan> found;
-  for_each_plan(p.size, p.vectors, true, [&](const GemmPlan& plan) {
-    const bool may = !blocks_wait(p.kWork) || fits_at_once(p.size, arithmetic, plan, v.target().together);
-    if (may && to_text(plan) == known->second) found = plan;
+  const auto timed = timed_plan<GemmPlan>(v, [&](const auto& f) {
+    for_each_plan(p.size, p.vectors, true, [&](const GemmPlan& plan) {
+      if (!blocks_wait(p.kWork) || fits_at_once(p.size, arithmetic, plan, v.target().together)) f(plan);
+    });
   });
-  if (!found) fail<DataError>("{}: '{}' is no plan for it; delete the file of timed plans", v.node().path, known->second);
-  return *found;
+  return timed ? *timed : *best_plan(p, arithmetic, v.target());
 }
 
 /// Where the operands of a node of the program are: inputs of the program are its first values. Null: a result of the other node.

@@ -73,19 +73,10 @@ Product matmul_product(const NodeView& v) {
   return {matmul_size(s), matmul_vectors(s)};
 }
 
-/// The plan that was timed for the node, or the best by estimate. Throws DataError if what is said to be timed is no plan.
+/// The plan that was timed for the node, or the best by estimate.
 GemmPlan plan_for(const NodeView& v, const Product& p, Arithmetic arithmetic) {
-  const auto& tuning = v.target().tuning;
-  const auto known = tuning ? tuning->find(problem_key(v)) : Tuning::const_iterator();
-  if (!tuning || known == tuning->end()) {
-    return plan_gemm(p.size, arithmetic, p.vectors, v.target().multiprocessors, p.one_launch);
-  }
-  std::optional<GemmPlan> found;
-  for_each_plan(p.size, p.vectors, p.one_launch, [&](const GemmPlan& plan) {
-    if (to_text(plan) == known->second) found = plan;
-  });
-  if (!found) fail<DataError>("{}: '{}' is no plan for it; delete the file of timed plans", v.node().path, known->second);
-  return *found;
+  const auto timed = timed_plan<GemmPlan>(v, [&](const auto& f) { for_each_plan(p.size, p.vectors, p.one_launch, f); });
+  return timed ? *timed : plan_gemm(p.size, arithmetic, p.vectors, v.target().multiprocessors, p.one_launch);
 }
 
 template <Product (*kOf)(const NodeView&), Arithmetic kArithmetic>

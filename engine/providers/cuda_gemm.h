@@ -5,7 +5,7 @@
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
 #include "engine/providers/cuda_tape.h"
-#include "kernels/cuda/gemm_plan.h"
+#include "kernels/cuda/gemm_pair_plan.h"
 
 namespace forger::FORGER_DEVICE {
 
@@ -20,6 +20,25 @@ inline constexpr const char* kTileNames[] = {"small", "tall", "wide", "large"};
 /// A plan as text, and back: tile, splits, splits of a group.
 inline std::string to_text(const GemmPlan& plan) {
   return fmt::format("{} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group);
+}
+
+inline std::string to_text(const GemmPairPlan& plan) {
+  return to_text(plan.first) + ", " + to_text(plan.second);
+}
+
+/// The plan that was timed for the node, if one was. for_each(f) calls f with every plan that the node may have. Throws DataError
+/// if what is said to be timed is none of them.
+template <class Plan, class ForEach>
+std::optional<Plan> timed_plan(const NodeView& v, const ForEach& for_each) {
+  const auto& tuning = v.target().tuning;
+  const auto known = tuning ? tuning->find(problem_key(v)) : Tuning::const_iterator();
+  if (!tuning || known == tuning->end()) return std::nullopt;
+  std::optional<Plan> found;
+  for_each([&](const Plan& plan) {
+    if (to_text(plan) == known->second) found = plan;
+  });
+  if (!found) fail<DataError>("{}: '{}' is no plan for it; delete the file of timed plans", v.node().path, known->second);
+  return found;
 }
 
 inline GemmScratch scratch_of(const KernelArgs& a) {

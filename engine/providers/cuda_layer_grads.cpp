@@ -98,21 +98,12 @@ class Places {
   std::optional<size_t> filter_, input_, bias_;
 };
 
-std::string to_text(const GemmPairPlan& plan) {
-  return FORGER_DEVICE::to_text(plan.first) + ", " + FORGER_DEVICE::to_text(plan.second);
-}
-
-/// The plan that was timed for the node, or the best by estimate. Throws DataError if what is said to be timed is no plan.
+/// The plan that was timed for the node, or the best by estimate.
 GemmPairPlan plan_for(const NodeView& v, const GemmPair& pair, Arithmetic arithmetic) {
-  const Target& target = v.target();
-  const auto known = target.tuning ? target.tuning->find(problem_key(v)) : Tuning::const_iterator();
-  if (!target.tuning || known == target.tuning->end()) return plan_pair(pair, arithmetic, target.multiprocessors);
-  std::optional<GemmPairPlan> found;
-  for_each_pair_plan(pair, arithmetic, target.multiprocessors, [&](const GemmPairPlan& plan) {
-    if (to_text(plan) == known->second) found = plan;
-  });
-  if (!found) fail<DataError>("{}: '{}' is no plan for it; delete the file of timed plans", v.node().path, known->second);
-  return *found;
+  const int multiprocessors = v.target().multiprocessors;
+  const auto timed =
+      timed_plan<GemmPairPlan>(v, [&](const auto& f) { for_each_pair_plan(pair, arithmetic, multiprocessors, f); });
+  return timed ? *timed : plan_pair(pair, arithmetic, multiprocessors);
 }
 
 template <Arithmetic kArithmetic>
