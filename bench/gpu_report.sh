@@ -52,6 +52,12 @@ measure() {
   timeout "$limit" "$@" >>"$json" 2>>"$out/logs/measure-errors.txt" || { failed=1; say "failed: ${*//"$here"\//}"; }
 }
 
+# The bytes of a checkpoint's tensors, without the header, which holds the run's options.
+tensors_of() {
+  local header
+  header=$(od -An -t u8 -N 8 "$1") && tail -c "+$((header + 9))" "$1"
+}
+
 printf '# Forger on a GPU\n' | tee "$report"
 say "" "- date: $(date -u +%F)" "- commit: $(git rev-parse --short HEAD 2>/dev/null || cat "$here/COMMIT" 2>/dev/null || echo unknown)"
 if command -v nvidia-smi >/dev/null; then
@@ -74,6 +80,9 @@ for precision in tf32 bf16 fp32; do
   measure 30 "$forger" bench step dcgan --device cuda --precision $precision --fakes shared --batches 32,256,1024 --repeats 15 --format json
   measure 60 "$forger" bench step dcgan --device cuda --precision $precision --providers vendor,cuda --batches 32,256,1024 --repeats 15 --format json
 done
+for launches in apart joined overlapped; do # side by side: a ratio, whatever the machine does meanwhile
+  measure 30 "$forger" bench step dcgan --device cuda --launches $launches --batches 32,256,1024 --repeats 15 --format json
+done
 export FORGER_CACHE=$out/logs/cache # plans that are timed here stay here
 for precision in tf32 bf16; do
   measure 30 "$forger" bench step dcgan --device cuda --precision $precision --collapse on --batches 32,64,256,1024 --repeats 15 --format json
@@ -84,16 +93,22 @@ LINES_SHOWN=40 section "Launches of a step, slowest first" 30 sh -c "'$forger' b
 LINES_SHOWN=12 section "Training 10,000 steps of dcgan" 90 "$forger" train dcgan --device cuda --steps 10000 --checkpoint-every 10000 \
   --sample-every 2500 --log-every 500 --out "$out/logs/run"
 cp "$out"/logs/run/*.png "$out/" 2>/dev/null
-for run in once again; do
-  "$forger" train dcgan --device cuda --steps 300 --checkpoint-every 300 --out "$out/logs/$run" >/dev/null 2>&1
+for run in once again overlapped; do
+  launches=joined
+  [[ $run == overlapped ]] && launches=overlapped
+  "$forger" train dcgan --device cuda --launches $launches --steps 300 --checkpoint-every 300 --out "$out/logs/$run" \
+    >"$out/logs/$run.txt" 2>&1
+  tensors_of "$out/logs/$run/checkpoint-00000300.safetensors" | sha256sum >"$out/logs/$run.sha256"
 done
-if cmp -s "$out/logs/once/checkpoint-00000300.safetensors" "$out/logs/again/checkpoint-00000300.safetensors"; then
-  say "" "Two runs of 300 steps from one seed: checkpoints byte-identical."
-else
-  failed=1
-  say "" "**Two runs of 300 steps from one seed differ.**"
-fi
-rm -rf "$out/logs/once" "$out/logs/again" "$out"/logs/run/*.safetensors
+for run in again overlapped; do
+  if [[ -s $out/logs/$run/checkpoint-00000300.safetensors ]] && cmp -s "$out/logs/once.sha256" "$out/logs/$run.sha256"; then
+    say "" "300 steps from one seed, once and $run: byte-identical."
+  else
+    failed=1
+    say "" "**300 steps from one seed, once and $run: they differ.**"
+  fi
+done
+rm -rf "$out/logs/once" "$out/logs/again" "$out/logs/overlapped" "$out"/logs/run/*.safetensors
 
 for batch in 32 256; do
   LINES_SHOWN=60 section "Kernels at batch $batch" 60 "$forger" bench kernels dcgan --device cuda --providers vendor,cuda --batches $batch --repeats 5 --format markdown

@@ -49,6 +49,9 @@ std::vector<Option> common_options() {
       changeable({.name = "device", .value = "auto", .help = "auto, cpu, cuda, cuda:N or emulated; auto: a GPU if there is one"}),
       choice_option("autotune", "off", {"off", "on"},
                     "on a GPU: time the plans of matrix products once per kind of GPU and keep the fastest for later runs"),
+      choice_option("launches", "joined", {"apart", "joined", "overlapped"},
+                    "on a GPU; joined: a convolution and its batch norm in one launch where that pays; overlapped: and launches "
+                    "begin while those before them end"),
       {.name = "providers", .value = "auto", .help = "kernels, best first; auto: all that the device has"},
       integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
       changeable(integer_option("log-every", 100, 1, kAny, "steps between log lines")),
@@ -92,7 +95,7 @@ std::vector<Option> classifier_options() {
   std::vector<Option> options;
   for (const Option& o : common_options()) {
     for (const char* name : {"seed", "steps", "batch", "optimizer", "beta1", "beta2", "epsilon", "momentum", "rho", "precision",
-                             "autotune", "device", "providers", "threads", "log-every", "checkpoint-every", "keep"}) {
+                             "autotune", "launches", "device", "providers", "threads", "log-every", "checkpoint-every", "keep"}) {
       if (o.name == name) options.push_back(o);
     }
   }

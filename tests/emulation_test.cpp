@@ -39,6 +39,7 @@ struct SumShared {
 /// sum[block] = sum of the block's kThreads numbers, by a tree in shared memory.
 template <bool kForgetBarrier>
 void block_sum_f32_kernel(const float* x, float* sum) {
+  begin_kernel();
   auto& shared = block_shared<SumShared>();
   const unsigned i = threadIdx.x;
   shared.values[i] = x[blockIdx.x * kThreads + i];
@@ -80,6 +81,7 @@ struct CopyShared {
 /// y[i] = x[i] through shared memory; thread i reads what its neighbour copied.
 template <bool kForgetWait, bool kForgetBarrier>
 void async_copy_f32_kernel(const float4* x, float4* y, unsigned n) {
+  begin_kernel();
   auto& shared = block_shared<CopyShared>();
   const unsigned i = threadIdx.x, other = (i + 1) % kThreads;
   ptx::cp_async<16>(&shared.values[i], i < n ? x + i : x, i < n);
@@ -104,6 +106,7 @@ namespace {
 /// sum[lane] = sum of the warp's numbers, after which lanes return at once: the first to go on must leave what it gave to
 /// the last exchange. Lanes of the upper half return before one more exchange, in which they give nothing.
 void warp_sum_f32_kernel(const float* x, float* sum, unsigned* from_gone) {
+  begin_kernel();
   float v = x[threadIdx.x];
   for (int mask = 16; mask > 0; mask /= 2) v += __shfl_xor_sync(0xFFFFFFFFu, v, mask);
   sum[threadIdx.x] = v;
@@ -147,6 +150,7 @@ namespace {
 /// sum = sum over blocks of x, in the blocks' order, by the last block; or (planted) in the order of their arrival.
 template <bool kInOrder>
 void last_block_sum_f32_kernel(const float* x, float* partials, float* sum, uint32_t* counters) {
+  begin_kernel();
   const unsigned ticket = threadIdx.x == 0 ? atomicAdd(counters + 1, 1u) : 0;
   if (threadIdx.x == 0) partials[kInOrder ? blockIdx.x : ticket] = x[blockIdx.x];
   if (!last_block(counters, gridDim.x)) return;
@@ -185,6 +189,7 @@ namespace {
 
 /// share[block] = x[block] / sum of x: every block waits for the sum, which the last one to come makes.
 void shares_f32_kernel(const float* x, float* sum, uint32_t* counter, uint32_t* flag, float* share) {
+  begin_kernel();
   const uint32_t before = flag_before(flag);
   if (last_block(counter, gridDim.x)) {
     float total = 0;
@@ -235,6 +240,7 @@ TEST_CASE("emulation: blocks that wait for each other for ever are an error") {
 namespace {
 
 void divergent_kernel(int*) {
+  begin_kernel();
   if (threadIdx.x < 16) {
     __syncthreads();
   } else {
@@ -242,9 +248,12 @@ void divergent_kernel(int*) {
   }
 }
 void mixed_shuffles_kernel(int* out) {
+  begin_kernel();
   *out = threadIdx.x < 16 ? __shfl_xor_sync(0xFFFFFFFFu, 1, 1) : __shfl_sync(0xFFFFFFFFu, 1, 1);
 }
-void empty_kernel(int*) {}
+void empty_kernel(int*) {
+  begin_kernel();
+}
 
 std::string error_of(void (*kernel)(int*), const LaunchShape& shape) {
   int out = 0;
@@ -265,6 +274,27 @@ TEST_CASE("emulation: threads that wait for each other at different places are n
   CHECK(error_of(mixed_shuffles_kernel, {.threads = 32}).find("of the same warp at __shfl_sync") != std::string::npos);
 }
 
+namespace {
+
+void never_begun_kernel(int*) {}
+void late_begun_kernel(int*) {
+  __syncthreads();
+  begin_kernel();
+}
+void half_begun_kernel(int*) {
+  if (threadIdx.x != 7) begin_kernel();
+}
+
+}  // namespace
+
+TEST_CASE("emulation: a kernel must wait for the launches that it may overlap before it does anything else") {
+  for (const auto kernel : {never_begun_kernel, late_begun_kernel}) {
+    CHECK(error_of(kernel, {.threads = 32}).find("thread (0, 0, 0) does something before begin_kernel(), or never") !=
+          std::string::npos);
+  }
+  CHECK(error_of(half_begun_kernel, {.threads = 32}).find("thread (7, 0, 0) does something before") != std::string::npos);
+}
+
 TEST_CASE("emulation: launches that no GPU takes are refused") {
   CHECK(error_of(empty_kernel, {.threads = 1056}).find("1056 threads") != std::string::npos);
   CHECK(error_of(empty_kernel, {.threads = 32, .shared_bytes = 300 << 10}).find("shared memory") != std::string::npos);
@@ -280,6 +310,7 @@ enum class Plant { nothing, out_of_bounds, wrong_index };
 /// y[i] = 0.2 x[i]: the case "scale", wrong as the plant says.
 template <Plant kPlant>
 void scale_f32_kernel(const float* x, float* y, int n) {
+  begin_kernel();
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (i >= n) return;
   const int from = kPlant == Plant::out_of_bounds && i == 0 ? n : kPlant == Plant::wrong_index && i > 0 ? i - 1 : i;

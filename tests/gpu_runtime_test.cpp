@@ -197,6 +197,11 @@ TEST_CASE("gpu runtime: backends say what does not fit") {
   CHECK(error({.device = "emulated", .providers = "onednn"}).find("choose among emulated") != std::string::npos);
   CHECK(error({.device = "cpu", .precision = "bf16"}).find("--device cuda") != std::string::npos);
   CHECK(error({.device = "cpu", .precision = "fp8"}).find("fp32, tf32, bf16") != std::string::npos);
+  CHECK(error({.device = "emulated", .launches = "fast"}).find("'fast' is not one of apart, joined, overlapped") !=
+        std::string::npos);
+  CHECK(error({.device = "cpu", .launches = "overlapped"}).find("a CPU runs one launch after another") != std::string::npos);
+  CHECK(open_backend({.device = "emulated", .launches = "overlapped"}).target.together > 0);
+  CHECK(open_backend({.device = "emulated", .launches = "apart"}).target.together == 0);
   CHECK(open_backend({.device = "emulated"}).target.precision == Precision::tf32);
   CHECK(open_backend({.device = "cpu"}).description == "cpu, fp32, providers onednn,reference");
   std::string why_not;

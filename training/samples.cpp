@@ -31,7 +31,7 @@ Grid parse_grid(const std::string& text, const std::string& option) {
 }
 
 BackendOptions backend_options(const Config& config) {
-  return {config.text("device"), config.text("providers"), config.text("precision")};
+  return {config.text("device"), config.text("providers"), config.text("precision"), config.text("launches")};
 }
 
 Sampler::Sampler(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,

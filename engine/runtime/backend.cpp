@@ -51,7 +51,7 @@ std::vector<const Provider*> choose_providers(const std::string& names, const st
 }
 
 /// Opens the device, or (planning) only says what it would be.
-std::string describe_device(const DeviceChoice& choice, bool planning, Backend& backend) {
+std::string describe_device(const DeviceChoice& choice, bool overlap, bool planning, Backend& backend) {
   switch (choice.place) {
     case Place::cpu:
       backend.device = std::shared_ptr<Device>(&host_device(), [](Device*) {});
@@ -65,12 +65,27 @@ std::string describe_device(const DeviceChoice& choice, bool planning, Backend& 
   std::string why_not;
   const auto gpus = list_gpus(why_not);
   const bool present = static_cast<size_t>(choice.index) < gpus.size();
-  if (!planning) backend.device = open_gpu(choice.index);
+  if (!planning) backend.device = open_gpu(choice.index, overlap);
   if (!present) return fmt::format("cuda:{}, not present ({}), planned for an H200", choice.index, why_not);
   const GpuInfo& gpu = gpus[static_cast<size_t>(choice.index)];
   backend.target.multiprocessors = gpu.multiprocessors;
   backend.target.together = gpu.together ? gpu.multiprocessors : 0;
   return fmt::format("cuda:{}, {}", choice.index, gpu.name);
+}
+
+/// Checks --launches.
+bool wants_overlap(const BackendOptions& options, bool host, bool vendor) {
+  const std::string& launches = options.launches;
+  if (launches != "apart" && launches != "joined" && launches != "overlapped") {
+    fail<ConfigError>("--launches: '{}' is not one of apart, joined, overlapped", launches);
+  }
+  if (launches != "overlapped") return false;
+  if (host) fail<ConfigError>("--launches: a CPU runs one launch after another; leave it out or use --device cuda");
+  if (vendor) {
+    fail<ConfigError>(
+        "--launches: cuDNN's kernels do not wait for what they overlap; use joined, or leave vendor out of --providers");
+  }
+  return true;
 }
 
 Backend make_backend(const BackendOptions& options, bool planning) {
@@ -94,11 +109,12 @@ Backend make_backend(const BackendOptions& options, bool planning) {
                       name_of(backend.target.precision));
   }
   if (choice.place != Place::emulator) backend.target.together = host ? 0 : backend.target.multiprocessors;
-  const std::string device = describe_device(choice, planning, backend);
-  // cuDNN's convolutions end where they end.
   const bool vendor =
       std::any_of(backend.providers.begin(), backend.providers.end(), [](auto* p) { return p->name == "vendor"; });
-  if (vendor) backend.target.together = 0;
+  const bool overlap = wants_overlap(options, host, vendor);
+  const std::string device = describe_device(choice, overlap, planning, backend);
+  // cuDNN's convolutions end where they end.
+  if (vendor || options.launches == "apart") backend.target.together = 0;
   std::string names;
   for (const Provider* p : backend.providers) names += (names.empty() ? "" : ",") + std::string(p->name);
   backend.description = fmt::format("{}, {}, providers {}", device, name_of(backend.target.precision), names);

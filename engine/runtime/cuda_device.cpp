@@ -4,13 +4,15 @@
 
 #include <unordered_map>
 
+#include "engine/runtime/overlap.h"
 #include "kernels/common/errors.h"
 #include "kernels/cuda/check.h"
 
 namespace forger {
 namespace {
 
-constexpr int kOldestMajor = 8;  // cp.async and mma.sync on TF32 and BF16
+constexpr int kOldestMajor = 8;      // cp.async and mma.sync on TF32 and BF16
+constexpr int kOldestToOverlap = 9;  // programmatic dependent launch
 
 std::string version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
@@ -63,7 +65,7 @@ class CudaTimer : public Timer {
 
 class CudaDevice : public Device {
  public:
-  explicit CudaDevice(int index) : index_(index) {
+  CudaDevice(int index, bool overlap) : index_(index), overlap_(overlap) {
     FORGER_CUDA_CHECK(cudaSetDevice(index));
     FORGER_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
   }
@@ -138,6 +140,7 @@ class CudaDevice : public Device {
       throw;
     }
     FORGER_CUDA_CHECK(cudaStreamEndCapture(stream_, &graph));
+    if (overlap_) overlap_kernels(graph);
     return std::make_unique<CudaGraph>(graph, stream_);
   }
   std::unique_ptr<Timer> make_timer() override { return std::make_unique<CudaTimer>(stream_); }
@@ -165,6 +168,7 @@ class CudaDevice : public Device {
   }
 
   int index_;
+  bool overlap_;
   cudaStream_t stream_ = nullptr;
   std::unordered_map<void*, size_t> sizes_;
 };
@@ -206,7 +210,7 @@ std::string describe_cuda() {
                      found ? "driver for " + version_text(driver) : std::string("no NVIDIA driver"));
 }
 
-std::shared_ptr<Device> open_gpu(int index) {
+std::shared_ptr<Device> open_gpu(int index, bool overlap) {
   std::string why_not;
   const auto gpus = list_gpus(why_not);
   if (gpus.empty()) fail<DeviceError>("--device cuda: {}; or use --device cpu", why_not);
@@ -218,7 +222,11 @@ std::shared_ptr<Device> open_gpu(int index) {
     fail<DeviceError>("--device cuda:{}: {} has compute capability {}.{}, Forger's kernels need {}.0 or newer; use --device cpu",
                       index, gpu.name, gpu.major, gpu.minor, kOldestMajor);
   }
-  return std::make_shared<CudaDevice>(index);
+  if (overlap && gpu.major < kOldestToOverlap) {
+    fail<DeviceError>("--launches overlapped: {} has compute capability {}.{}, overlapping needs {}.0 or newer; use joined",
+                      gpu.name, gpu.major, gpu.minor, kOldestToOverlap);
+  }
+  return std::make_shared<CudaDevice>(index, overlap);
 }
 
 }  // namespace forger

@@ -27,7 +27,8 @@ std::vector<GpuInfo> list_gpus(std::string& why_not);
 /// "CUDA toolkit 13.0, driver for 13.0"; what is missing is named.
 std::string describe_cuda();
 
-/// Throws DeviceError when the GPU is not there or older than compute capability 8.0.
-std::shared_ptr<Device> open_gpu(int index);
+/// `overlap`: recorded launches begin while those that they wait for end (overlap.h); their kernels must be Forger's own.
+/// Throws DeviceError when the GPU is not there or older than compute capability 8.0, to overlap 9.0.
+std::shared_ptr<Device> open_gpu(int index, bool overlap = false);
 
 }  // namespace forger

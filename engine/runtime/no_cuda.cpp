@@ -13,7 +13,7 @@ std::string describe_cuda() {
   return "no toolkit was found at build time";
 }
 
-std::shared_ptr<Device> open_gpu(int) {
+std::shared_ptr<Device> open_gpu(int, bool) {
   std::string why_not;
   list_gpus(why_not);
   fail<DeviceError>("--device cuda: {}; or use --device cpu", why_not);

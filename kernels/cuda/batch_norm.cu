@@ -42,6 +42,7 @@ template <int kWidth, class Then>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_statistics_f32_kernel(const ColumnTiles t, const float* __restrict__ x, float* partials,
                                      const __grid_constant__ Then then) {
+  begin_kernel();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   const int64_t rows = t.rows_of(blockIdx.y), depth = t.depth();
   const float* const column = x + blockIdx.y * t.rows_per_split * t.columns + place.column;
@@ -140,6 +141,7 @@ template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_apply_f32_kernel(const ColumnTiles t, const ColumnTiles s, const __grid_constant__ BatchNormTraining args,
                                 const float* partials, const __grid_constant__ Tape tape) {
+  begin_kernel();
   auto& shared = block_shared<ApplyShared>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   double mean[kWidth], squares[kWidth];
@@ -155,6 +157,7 @@ template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_inference_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormInference args,
                                     const __grid_constant__ Tape tape) {
+  begin_kernel();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   if (!place.inside) return;
   float mean[kWidth], scale[kWidth], shift[kWidth], spread[kWidth];

@@ -16,6 +16,7 @@ template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_grad_sums_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormGrad args, float* __restrict__ partials,
                                     const __grid_constant__ Tape tape) {
+  begin_kernel();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   double sum_dy[kWidth] = {}, sum_dy_xhat[kWidth] = {};
   if (place.inside) {
@@ -84,6 +85,7 @@ template <int kWidth>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_grad_apply_f32_kernel(const ColumnTiles t, const ColumnTiles s, const __grid_constant__ BatchNormGrad args,
                                      const float* __restrict__ partials) {
+  begin_kernel();
   auto& shared = block_shared<ColumnSums<>>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   double sum_dy[kWidth] = {}, sum_dy_xhat[kWidth] = {};

@@ -88,6 +88,7 @@ template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kThreads)
     batch_norm_registers_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormTraining args,
                                     const __grid_constant__ Tape tape) {
+  begin_kernel();
   auto& shared = block_shared<TrainingShared>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   const int64_t depth = t.depth(kThreads);
@@ -136,6 +137,7 @@ template <int kWidth, class Tape>
 __global__ void __launch_bounds__(kThreads)
     batch_norm_grad_registers_f32_kernel(const ColumnTiles t, const __grid_constant__ BatchNormGrad args,
                                          const __grid_constant__ Tape tape) {
+  begin_kernel();
   auto& shared = block_shared<ColumnSums<kThreads>>();
   const ColumnPlace place = column_place<kWidth>(t, blockIdx.x);
   float x[kRows][kWidth], dy[kRows][kWidth];

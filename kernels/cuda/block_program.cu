@@ -13,6 +13,7 @@ namespace {
 
 __global__ void __launch_bounds__(kBlockProgramThreads)
     block_program_interpreter_f32_kernel(const __grid_constant__ BlockCode code) {
+  begin_kernel();
   run_instructions<kBlockProgramThreads>(code, block_shared<BlockMemory>());
 }
 

@@ -31,6 +31,7 @@ static_assert(sizeof(Parts) <= 4000);  // kernel parameters have 4 KiB
 
 template <class Unit>
 __global__ void __launch_bounds__(kThreads) concat_copy_kernel(const __grid_constant__ Parts parts, Unit* __restrict__ out) {
+  begin_kernel();
   int p = 0;
   while (p + 1 < parts.count && parts.first_block[p + 1] <= blockIdx.x) ++p;
   const Part& part = parts.part[p];

@@ -39,6 +39,7 @@ template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_input_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dInputGradProblem<kVec> problem, const GemmGrid grid,
                                                const __grid_constant__ ColumnEpilogue epilogue) {
+  begin_kernel();
   gemm_block<Engine>(problem, grid, epilogue);
 }
 

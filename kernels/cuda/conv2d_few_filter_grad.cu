@@ -33,6 +33,7 @@ struct WarpSums {
 
 template <bool kFewInputs, int kFew, int kS, int kStride>
 __global__ void __launch_bounds__(kThreads) conv2d_few_filter_grad_f32_kernel(const __grid_constant__ FewFilterGrad a) {
+  begin_kernel();
   constexpr int kWindow = (kPixels - 1) * kStride + kS;
   constexpr int kXs = kFewInputs ? kFew : 1, kDys = kFewInputs ? 1 : kFew;
   auto& shared = block_shared<WarpSums<kFew * kS + kDys>>();

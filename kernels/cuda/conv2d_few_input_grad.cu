@@ -32,6 +32,7 @@ struct FilterByTap {
 template <int kC>
 __global__ void __launch_bounds__(kThreads, 3)
     conv2d_few_input_grad_f32_kernel(const __grid_constant__ FewInputGrad a, const __grid_constant__ Epilogue epilogue) {
+  begin_kernel();
   auto& shared = block_shared<FilterByTap>();
   const int per_filter = a.R * a.S * kC;
   for (int i = static_cast<int>(threadIdx.x); i < per_filter * a.K; i += kThreads) {

@@ -32,6 +32,7 @@ struct FilterInShared {
 template <int kFeatures>
 __global__ void __launch_bounds__(kThreads, 3)
     conv2d_few_inputs_f32_kernel(const __grid_constant__ FewInputs a, const __grid_constant__ Epilogue epilogue) {
+  begin_kernel();
   auto& shared = block_shared<FilterInShared>();
   const int taps = a.R * a.S * a.C;
   for (int i = static_cast<int>(threadIdx.x); i < taps * a.K; i += kThreads) {

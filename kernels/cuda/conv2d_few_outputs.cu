@@ -24,6 +24,7 @@ struct FewOutputs {
 template <int kOutputs, int kS>
 __global__ void __launch_bounds__(kThreads)
     conv2d_few_outputs_f32_kernel(const __grid_constant__ FewOutputs a, const __grid_constant__ Epilogue epilogue) {
+  begin_kernel();
   constexpr int kStrip = kOutputs == 1 ? 16 : 8;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(blockIdx.x * (kThreads / 32) + threadIdx.x / 32);

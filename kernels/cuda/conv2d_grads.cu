@@ -40,6 +40,7 @@ __global__ void __launch_bounds__(Engine::TileType::kThreads, Engine::kBlocksPer
                             const __grid_constant__ Epilogue epilogue, const __grid_constant__ Conv2dFilterGradProblem<4> filter,
                             const __grid_constant__ BlockRange filter_range, const NoEpilogue none,
                             const __grid_constant__ BiasGrad bias) {
+  begin_kernel();
   const unsigned block = blockIdx.x;
   if (input_range.holds(block)) {
     gemm_block<Engine>(input, input_range.grid, epilogue, input_range);

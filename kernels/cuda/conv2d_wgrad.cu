@@ -12,6 +12,7 @@ template <class Engine, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     conv2d_filter_grad_implicit_gemm_f32_kernel(const __grid_constant__ Conv2dFilterGradProblem<kVec> problem,
                                                 const GemmGrid grid, const NoEpilogue none) {
+  begin_kernel();
   gemm_block<Engine>(problem, grid, none);
 }
 

@@ -21,6 +21,7 @@ template <ScalarOp kOp>
 __global__ void __launch_bounds__(kThreads)
     elementwise_op_f32_kernel(const __grid_constant__ Operand a, const __grid_constant__ Operand b, float p, float* out,
                               int64_t n) {
+  begin_kernel();
   const int64_t first = int64_t{blockIdx.x} * (kQuads * kThreads) + threadIdx.x;
   float4 x[kQuads] = {}, y[kQuads] = {};
 #pragma unroll

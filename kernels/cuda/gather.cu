@@ -31,6 +31,7 @@ template <class From, class To>
 __global__ void __launch_bounds__(kThreads)
     gather_rows_f32_kernel(const From* __restrict__ table, const int32_t* __restrict__ indices, int64_t total, Divisor row,
                            To* __restrict__ out) {
+  begin_kernel();
   const int64_t first = int64_t{blockIdx.x} * (kUnits * kThreads) + threadIdx.x;
   From v[kUnits] = {};
 #pragma unroll

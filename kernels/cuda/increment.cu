@@ -6,6 +6,7 @@
 namespace forger::FORGER_DEVICE {
 
 __global__ void __launch_bounds__(32) increment_i64_kernel(const int64_t* in, int64_t* out) {
+  begin_kernel();
   if (threadIdx.x == 0) *out = *in + 1;
 }
 

@@ -24,6 +24,13 @@ struct LaunchShape {
   bool cooperative = false;  // all blocks are under way at once, or the launch is refused: they may wait for each other
 };
 
+/// The first statement of every kernel: a launch that overlaps those it depends on (--launches overlapped) is scheduled while
+/// they still run, and may touch no memory before this. Those that depend on it are scheduled from here on.
+__device__ __forceinline__ void begin_kernel() {
+  ptx::await_launches();
+  ptx::let_followers_begin();
+}
+
 constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }

@@ -33,6 +33,7 @@ __device__ __forceinline__ void finish_loss(double mine, double count, float* lo
 
 __global__ void __launch_bounds__(kThreads)
     mean_of_partials_f64_kernel(const double* __restrict__ partials, int64_t blocks, double count, float* __restrict__ loss) {
+  begin_kernel();
   double mine = 0;
   for (int64_t i = threadIdx.x; i < blocks; i += kThreads) mine += partials[i];
   finish_loss(mine, count, loss, nullptr);
@@ -41,6 +42,7 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     bce_with_logits_f32_kernel(const float* __restrict__ x, const float* __restrict__ t, int64_t n, float* __restrict__ loss,
                                float* __restrict__ dlogits, double* __restrict__ partials) {
+  begin_kernel();
   const float count = static_cast<float>(n);
   double mine = 0;
   for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < n; i += int64_t{gridDim.x} * kThreads) {
@@ -64,6 +66,7 @@ __device__ __forceinline__ RowStatistics row_statistics(const float* row, int64_
 }
 
 __global__ void __launch_bounds__(kThreads) softmax_warp_f32_kernel(const float* x, int64_t N, int64_t K, float* y) {
+  begin_kernel();
   const int64_t r = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
   if (r >= N) return;  // whole warps
   const float* const row = x + r * K;
@@ -75,6 +78,7 @@ __global__ void __launch_bounds__(kThreads) softmax_warp_f32_kernel(const float*
 __global__ void __launch_bounds__(kThreads, 4)
     softmax_cross_entropy_warp_f32_kernel(const float* __restrict__ x, const int32_t* __restrict__ labels, int64_t N, int64_t K,
                                           float* __restrict__ loss, float* __restrict__ dlogits, double* __restrict__ partials) {
+  begin_kernel();
   const unsigned lane = threadIdx.x % 32;
   const auto count = static_cast<float>(N);
   double mine = 0;  // of this warp's rows, in its first lane

@@ -34,6 +34,7 @@ template <class Engine, Major kMajorA, Major kMajorB, int kVec>
 __global__ void __launch_bounds__(Engine::TileType::kThreads, kMinBlocks<Engine, kVec>)
     matmul_f32_kernel(const __grid_constant__ MatmulProblem<kMajorA, kMajorB, kVec> problem, const GemmGrid grid,
                       const __grid_constant__ Epilogue epilogue) {
+  begin_kernel();
   gemm_block<Engine>(problem, grid, epilogue);
 }
 

@@ -28,6 +28,7 @@ __device__ __forceinline__ float finished(const Epilogue& epilogue, float value,
 __global__ void __launch_bounds__(kThreads)
     matmul_vector_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias, int k,
                              const __grid_constant__ Epilogue epilogue, float* c) {
+  begin_kernel();
   const float total = times_vector(a + int64_t{blockIdx.x} * k, b, bias, k, block_shared<VectorSums>());
   if (threadIdx.x == 0) c[blockIdx.x] = finished(epilogue, total, blockIdx.x);
 }
@@ -35,6 +36,7 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     matmul_transposed_vector_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias,
                                         int m, int k, const __grid_constant__ Epilogue epilogue, float* c) {
+  begin_kernel();
   auto& shared = block_shared<VectorSums>();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int column = static_cast<int>(blockIdx.x) * 32 + lane;
@@ -56,6 +58,7 @@ template <int kWidth>
 __global__ void __launch_bounds__(kThreads)
     matmul_outer_f32_kernel(const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ bias, int m,
                             int n, const __grid_constant__ Epilogue epilogue, float* c) {
+  begin_kernel();
   const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kWidth;
   if (i >= int64_t{m} * n) return;
   const int row = static_cast<int>(i / n), column = static_cast<int>(i % n);

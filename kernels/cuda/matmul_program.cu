@@ -22,6 +22,7 @@ struct HeadMemory {
 
 __global__ void __launch_bounds__(kMatmulProgramThreads)
     matmul_program_vector_f32_kernel(const __grid_constant__ BlockCode code, const VectorProduct product, uint32_t* counter) {
+  begin_kernel();
   auto& shared = block_shared<HeadMemory>();
   const float y =
       times_vector(product.a + blockIdx.x * product.k, product.b, product.bias, static_cast<int>(product.k), shared.product);

@@ -48,12 +48,14 @@ __device__ __forceinline__ int64_t largest_of(const Windows& s, const float* __r
 
 __global__ void __launch_bounds__(kThreads)
     max_pool_pick_f32_kernel(const Windows s, const float* __restrict__ x, const float* __restrict__ v, float* __restrict__ y) {
+  begin_kernel();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i < s.total) y[i] = v[largest_of(s, x, corner_of(s, i))];
 }
 
 __global__ void __launch_bounds__(kThreads) max_pool_scatter_f32_kernel(const Windows s, const float* __restrict__ x,
                                                                         const float* __restrict__ dy, float* __restrict__ dv) {
+  begin_kernel();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= s.total) return;
   const int64_t corner = corner_of(s, i), best = largest_of(s, x, corner);

@@ -81,6 +81,7 @@ struct StepShared {
 template <class Rule>
 __global__ void __launch_bounds__(kThreads)
     optimizer_multi_tensor_f32_kernel(const __grid_constant__ Tensors all, const Rule rule, const float* __restrict__ lr) {
+  begin_kernel();
   int low = 0, high = all.count;  // the last tensor whose first block is not after this one
   while (high - low > 1) {
     const int middle = (low + high) / 2;

@@ -30,6 +30,20 @@ __device__ __forceinline__ void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(kPending) : "memory");
 }
 
+/// Waits until the launches before this one that it was told to wait for have ended, and sees what they wrote: programmatic
+/// dependent launch, compute capability 9.0. Returns at once where the launch began after their end.
+__device__ __forceinline__ void await_launches() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;\n" ::: "memory");
+#endif
+}
+/// Launches that wait for this one may begin, and wait in await_launches, once all its blocks have come here.
+__device__ __forceinline__ void let_followers_begin() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
+}
+
 /// blockIdx.x, read anew at every call: what is computed from it does not have to be kept.
 __device__ __forceinline__ unsigned block_index() {
   unsigned index;

@@ -18,6 +18,7 @@ __device__ __forceinline__ int64_t my_quad() {
 }
 __global__ void __launch_bounds__(kThreads)
     random_uniform_philox_f32_kernel(const PhiloxSource source, float low, float range, float* __restrict__ out, int64_t n) {
+  begin_kernel();
   const int64_t quad = my_quad();
   if (4 * quad >= n) return;
   store_quad(out, quad, n, uniform_quad(source, low, range, quad));
@@ -25,6 +26,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     random_normal_philox_f32_kernel(const PhiloxSource source, float mean, float stddev, float* __restrict__ out, int64_t n) {
+  begin_kernel();
   const int64_t quad = my_quad();
   if (4 * quad >= n) return;
   store_quad(out, quad, n, normal_quad(source, mean, stddev, quad));
@@ -32,6 +34,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     dropout_philox_f32_kernel(const PhiloxSource source, float rate, float factor, const float* x, float* out, int64_t n) {
+  begin_kernel();
   const int64_t quad = my_quad();
   if (4 * quad >= n) return;
   const float4 v = load_quad(x, quad, n);
@@ -40,6 +43,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     random_rows_philox_i32_kernel(const PhiloxSource source, uint32_t population, int32_t* __restrict__ out, int64_t count) {
+  begin_kernel();
   const int64_t i = my_quad();  // one element per thread: batches are small
   if (i >= count) return;
   out[i] = random_row(source, population, i);
@@ -47,6 +51,7 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     epoch_rows_feistel_i32_kernel(const PhiloxSource source, const EpochDraw draw, int32_t* __restrict__ out) {
+  begin_kernel();
   const int64_t i = my_quad();  // one element per thread
   if (i >= draw.count) return;
   out[i] = epoch_row(source, draw, i);

@@ -26,6 +26,7 @@ constexpr int64_t kMaxSplits = kThreads;                    // the last block ad
 /// x: [outputs, n], a warp each.
 __global__ void __launch_bounds__(kThreads)
     reduce_sum_warp_f32_kernel(const float* __restrict__ x, float* __restrict__ y, int64_t outputs, int n) {
+  begin_kernel();
   const int64_t row = int64_t{blockIdx.x} * (kThreads / 32) + threadIdx.x / 32;
   if (row >= outputs) return;  // whole warps
   const float mine = strided_sum<32>(x + row * n, n, static_cast<int>(threadIdx.x % 32), n % 4 == 0);
@@ -37,6 +38,7 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     reduce_sum_block_f32_kernel(const float* __restrict__ x, float* __restrict__ y, float* partials, uint32_t* counters,
                                 int64_t n, int64_t per_split, unsigned splits) {
+  begin_kernel();
   const int64_t row = blockIdx.x / splits, begin = blockIdx.x % splits * per_split;  // per_split is a multiple of 4
   const bool aligned = n % 4 == 0 || gridDim.x == splits;
   const float mine = strided_sum<kThreads>(x + row * n + begin, min(per_split, n - begin), int64_t{threadIdx.x}, aligned);
@@ -54,6 +56,7 @@ template <int kWidth>
 __global__ void __launch_bounds__(kColumnThreads)
     reduce_sum_columns_f32_kernel(const ColumnTiles t, const float* __restrict__ x, float* __restrict__ y, float* partials,
                                   uint32_t* counters) {
+  begin_kernel();
   const unsigned outer = blockIdx.x / t.tiles;
   column_sum_block<kWidth>(t, blockIdx.x % t.tiles, blockIdx.y, x + outer * t.rows * t.columns, y + outer * t.columns,
                            partials + outer * t.splits * t.columns, counters + blockIdx.x, block_shared<ColumnSums<>>());
@@ -84,6 +87,7 @@ struct Walk {
 __global__ void __launch_bounds__(kThreads)
     reduce_sum_general_f32_kernel(const float* __restrict__ x, float* __restrict__ y, const __grid_constant__ Walk kept,
                                   const __grid_constant__ Walk summed, int64_t n) {
+  begin_kernel();
   const float* const from = x + kept.place(blockIdx.x);
   float sums[kUnroll] = {};
   for (int64_t i = threadIdx.x; i < n; i += kUnroll * kThreads) {

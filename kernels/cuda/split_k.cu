@@ -38,6 +38,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     split_k_sum_f32_kernel(const T* __restrict__ partials, int splits, int64_t size, const T* __restrict__ bias, int columns,
                            const __grid_constant__ Epilogue epilogue, T* out) {
+  begin_kernel();
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= size) return;
   T sum = bias ? bias[i % columns] : T{};

@@ -27,6 +27,7 @@ struct Axes {
 template <class Unit>
 __global__ void __launch_bounds__(kThreads)
     strided_copy_kernel(const __grid_constant__ Axes axes, const Unit* __restrict__ x, Unit* __restrict__ y) {
+  begin_kernel();
   const int64_t first = int64_t{blockIdx.x} * (kUnits * kThreads) + threadIdx.x;
   Unit v[kUnits] = {};
 #pragma unroll
@@ -64,6 +65,7 @@ __device__ __forceinline__ float4 plus(float4 y, float p, float4 x) {
 template <class Unit>
 __global__ void __launch_bounds__(kThreads)
     window_add_f32_kernel(const __grid_constant__ Axes axes, const Unit* __restrict__ part, float p, Unit* __restrict__ y) {
+  begin_kernel();
   const int64_t first = int64_t{blockIdx.x} * (kAdds * kThreads) + threadIdx.x;
   Unit old[kAdds] = {}, add[kAdds] = {};
   int64_t target[kAdds] = {};

@@ -47,6 +47,7 @@ struct Slots {
 
 __global__ void __launch_bounds__(kThreads)
     elementwise_tape_f32_kernel(const __grid_constant__ Tape tape, float* out, int64_t n) {
+  begin_kernel();
   const int64_t quad = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (4 * quad >= n) return;
   auto& slots = block_shared<Slots>().value;

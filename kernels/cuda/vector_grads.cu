@@ -15,6 +15,7 @@ constexpr int kInFlight = 8;
 __global__ void __launch_bounds__(kVectorThreads)
     vector_product_grads_f32_kernel(const float* x, const float* __restrict__ w, const float* __restrict__ dy, int m, int k,
                                     float* dx, float* __restrict__ dw) {
+  begin_kernel();
   auto& shared = block_shared<VectorSums>();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int column = static_cast<int>(blockIdx.x) * 32 + lane;

@@ -42,6 +42,7 @@ __device__ __forceinline__ float plus(float a, float b) {
 __global__ void __launch_bounds__(kThreads)
     round_to_bf16_chunks_f32_kernel(const float* __restrict__ a, int64_t a_size, uint16_t* __restrict__ a16,
                                     const float* __restrict__ b, int64_t b_size, uint16_t* __restrict__ b16) {
+  begin_kernel();
   const int64_t a_chunks = ceil_div(a_size, kChunk), b_chunks = ceil_div(b_size, kChunk);
   const int64_t chunk = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (chunk < a_chunks) {
@@ -56,6 +57,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class Vector>
 __global__ void __launch_bounds__(kThreads)
     add_bias_stride_f32_kernel(Vector* y, const Vector* __restrict__ bias, int64_t count, int64_t row) {
+  begin_kernel();
   const int64_t stride = static_cast<int64_t>(gridDim.x) * kThreads, channel_step = stride % row;
   int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   for (int64_t c = i % row; i < count; i += stride) {

@@ -24,68 +24,11 @@ constexpr unsigned kMaxGridYZ = 65535;
 constexpr uint64_t kMaxTogether = 132 * 16;  // blocks that a GPU holds at once
 constexpr size_t kSpareStacks = 1024;        // of the largest block
 
-// The emulator moves bytes by hand: ThreadSanitizer watches memcpy, and would take the emulator's own bookkeeping for
-// something that CUDA threads do.
-void copy_bytes(std::byte* to, const std::byte* from, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) const_cast<volatile std::byte*>(to)[i] = from[i];
-}
-
-void perform(const AsyncCopy& copy) {
-  if (__tsan_write_range) {
-    if (copy.valid) __tsan_read_range(const_cast<std::byte*>(copy.global), copy.bytes);
-    __tsan_write_range(copy.shared, copy.bytes);
-  }
-  for (size_t i = 0; i < copy.bytes; ++i) copy.shared[i] = copy.valid ? copy.global[i] : std::byte{0};
-}
-
 thread_local std::vector<Stack> spare_stacks;  // kept from launch to launch
 
-/// A launch. Its blocks run one after another in the fibers of one, or all together.
-class Grid {
- public:
-  Grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, size_t blocks_at_once);
-  ~Grid();
-  Grid(const Grid&) = delete;
-  Grid& operator=(const Grid&) = delete;
+}  // namespace
 
-  /// Calls f with the number of every block, in the order of the options.
-  template <class F>
-  void for_blocks(uint64_t count, F f) const;
-  void run_one_by_one();
-  void run_together();
-
-  void* shared() { return block_->shared.get(); }
-  void wait(State state, const char* operation);
-  void wait_for_change(const uint32_t* word, uint32_t old);
-  const std::byte* exchange(const void* mine, size_t bytes, const char* operation);
-  bool vote(bool mine);
-  Thread& current() { return *current_; }
-  unsigned lane() const { return static_cast<unsigned>(current_ - block_->threads.data()) % kWarpSize; }
-  bool copies_early() const { return options_.copy_early; }
-
- private:
-  static void enter(boost::context::detail::transfer_t transfer);
-  using Order = std::array<uint8_t, kWarpSize>;  // of lanes, or of warps: there are at most 32 of both
-  Order order(unsigned count);
-  Dim3 index_of(uint64_t number) const;
-  void start_block(Block& block, Dim3 index);
-  bool advance_block(Block& block);
-  void run_warp(unsigned warp);
-  void run_thread(Thread& thread);
-  std::string place(const Thread& t) const;
-  unsigned warp_of(const Thread& t) const { return static_cast<unsigned>(&t - block_->threads.data()) / kWarpSize; }
-
-  Body body_;
-  const Options& options_;
-  size_t shared_bytes_;
-  std::vector<Block> blocks_;
-  Block* block_ = nullptr;  // the one that runs
-  Fiber scheduler_;
-  Thread* current_ = nullptr;
-  uint32_t shuffles_ = 0;
-};
-
-thread_local Grid* active = nullptr;
+constinit thread_local Grid* active = nullptr;
 
 Grid::Grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, size_t blocks_at_once)
     : body_(body), options_(options), shared_bytes_(shared_bytes), blocks_(blocks_at_once) {
@@ -230,6 +173,8 @@ void Grid::start_block(Block& block, Dim3 index) {
     t.fiber.fake_stack = nullptr;
     t.state = State::ready;
     t.exchanges = t.barriers = 0;
+    t.operation = nullptr;
+    t.began = false;
   }
   block.started = true;
   if (__tsan_release) __tsan_release(&block.begin);
@@ -258,6 +203,9 @@ bool Grid::advance_block(Block& block) {
     }
   }
   if (__tsan_acquire) __tsan_acquire(&block.end);
+  for (const Thread& t : block.threads) {
+    if (!t.began) fail<Error>("emulation: {} does something before begin_kernel(), or never calls it", place(t));
+  }
   return true;
 }
 
@@ -296,48 +244,6 @@ void Grid::run_together() {
   }
 }
 
-/// Leaves the current thread until the scheduler continues it.
-void Grid::wait(State state, const char* operation) {
-  Thread& self = *current_;
-  self.state = state;
-  self.operation = operation;
-  // ThreadSanitizer: what any thread did before the barrier happened before what any does after it. Two addresses in
-  // turn, because a thread may arrive at the next barrier before another has left this one.
-  void* const sync = state == State::at_warp ? static_cast<void*>(block_->warps[warp_of(self)].slots[self.exchanges++ % 2])
-                                             : static_cast<void*>(&block_->sync[self.barriers++ % 2]);
-  if (__tsan_release) __tsan_release(sync);
-  switch_fiber(self.fiber, scheduler_, false);
-  if (__tsan_acquire) __tsan_acquire(sync);
-}
-
-bool Grid::vote(bool mine) {
-  Block& block = *block_;
-  block.votes = block.votes || mine;
-  wait(State::at_block, "__syncthreads_or");
-  return block.outcome;
-}
-
-void Grid::wait_for_change(const uint32_t* word, uint32_t old) {
-  Thread& self = *current_;
-  if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old) return;
-  self.word = word;
-  self.old = old;
-  self.state = State::at_grid;
-  self.operation = "a wait for another block";
-  switch_fiber(self.fiber, scheduler_, false);
-  (void)__atomic_load_n(word, __ATOMIC_ACQUIRE);  // for ThreadSanitizer: what came before the change is visible
-}
-
-const std::byte* Grid::exchange(const void* mine, size_t bytes, const char* operation) {
-  Thread& self = *current_;
-  std::byte(*slots)[kWarpSlotBytes] = block_->warps[warp_of(self)].slots[self.exchanges % 2];
-  copy_bytes(slots[lane()], static_cast<const std::byte*>(mine), bytes);
-  wait(State::at_warp, operation);
-  return slots[0];
-}
-
-}  // namespace
-
 void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Options& options, bool cooperative) {
   const unsigned threads = block.x * block.y * block.z;
   if (threads == 0 || threads > kMaxThreads)
@@ -356,54 +262,6 @@ void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Optio
     ~Activate() { active = nullptr; }
   } const activate(&state);
   cooperative ? state.run_together() : state.run_one_by_one();
-}
-
-void* shared_memory() {
-  return active->shared();
-}
-
-void block_barrier() {
-  active->wait(State::at_block, "__syncthreads");
-}
-
-bool block_barrier_or(bool mine) {
-  return active->vote(mine);
-}
-
-void wait_for_change(const uint32_t* word, uint32_t old) {
-  active->wait_for_change(word, old);
-}
-
-const std::byte* warp_exchange(const void* mine, size_t bytes, const char* operation) {
-  return active->exchange(mine, bytes, operation);
-}
-
-unsigned lane() {
-  return active->lane();
-}
-
-void async_copy(void* shared, const void* global, size_t bytes, bool valid) {
-  const AsyncCopy copy{static_cast<std::byte*>(shared), static_cast<const std::byte*>(global), bytes, valid};
-  if (active->copies_early()) return perform(copy);
-  active->current().copies.push_back(copy);
-  ++active->current().uncommitted;
-}
-
-void async_commit() {
-  Thread& t = active->current();
-  t.groups.push_back(t.uncommitted);
-  t.uncommitted = 0;
-}
-
-void async_wait(int pending) {
-  Thread& t = active->current();
-  size_t finished = 0;
-  while (t.groups.size() > static_cast<size_t>(pending)) {
-    finished += t.groups.front();
-    t.groups.erase(t.groups.begin());
-  }
-  for (size_t i = 0; i < finished; ++i) perform(t.copies[i]);
-  t.copies.erase(t.copies.begin(), t.copies.begin() + static_cast<std::ptrdiff_t>(finished));
 }
 
 }  // namespace forger::emulation

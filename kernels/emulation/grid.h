@@ -47,6 +47,9 @@ void run_grid(Dim3 grid, Dim3 block, size_t shared_bytes, Body body, const Optio
 
 extern constinit thread_local Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
+/// Every thread calls it before anything else, or the launch is an error: see kernels/cuda/launch.h.
+void begin_kernel();
+
 /// The block's shared memory, of exactly the size that the launch asked for.
 void* shared_memory();
 
