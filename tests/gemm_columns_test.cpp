@@ -167,16 +167,26 @@ Results expected_backward(const Problem& p) {
   return r;
 }
 
-Results run_backward(const Problem& p, Arithmetic arithmetic, const GemmPlan& plan, Stream stream) {
+/// `apart`: in two launches, nobody waits.
+Results run_backward(const Problem& p, Arithmetic arithmetic, const GemmPlan& plan, Stream stream, bool apart) {
   const auto c = static_cast<size_t>(p.channels);
   Results r = {Floats(p.product.size(), NAN), Floats(c, NAN), Floats(c, NAN)};
-  const BatchNormGrad grad{p.rows,        p.channels,       p.x.data(),  nullptr,     p.gamma.data(),
-                           p.mean.data(), p.inv_std.data(), r[0].data(), r[1].data(), r[2].data()};
-  Scratch scratch((p.input_grad ? conv2d_input_grad_needs : conv2d_needs)(p.s, arithmetic, plan, ColumnWork::gradient));
+  const ColumnWork work = apart ? ColumnWork::gradient_sums : ColumnWork::gradient;
+  BatchNormGrad grad{p.rows,        p.channels,       p.x.data(),  nullptr,     p.gamma.data(),
+                     p.mean.data(), p.inv_std.data(), r[0].data(), r[1].data(), r[2].data()};
+  Floats sums(2 * c, NAN);
+  Scratch scratch((p.input_grad ? conv2d_input_grad_needs : conv2d_needs)(p.s, arithmetic, plan, work));
   const ElementwiseInput<float> operand[] = {{p.full.data(), p.outputs}};
-  (p.input_grad ? conv2d_input_grad : conv2d)(p.s, arithmetic, plan, p.a.data(), p.w.data(), p.bias.data(), nullptr,
-                                              scratch.args(), stream, {&kTape, operand, {}}, {.gradient = &grad});
+  (p.input_grad ? conv2d_input_grad : conv2d)(p.s, arithmetic, plan, p.a.data(), p.w.data(), p.bias.data(),
+                                              apart ? grad.dx : nullptr, scratch.args(), stream, {&kTape, operand, {}},
+                                              {.gradient = &grad, .gradient_sums = apart ? sums.data() : nullptr});
   scratch.check();
+  if (apart) {
+    CHECK(std::isnan(r[1][0]));
+    grad.dy = grad.dx;
+    batch_norm_grad_apply(grad, sums.data(), 3, stream);
+    CHECK(std::equal(r[2].begin(), r[2].end(), sums.begin()));
+  }
   return r;
 }
 
@@ -210,13 +220,15 @@ TEST_CASE("gemm columns: convolution and batch norm in one launch, with every pl
   }
 }
 
-TEST_CASE("gemm columns: convolution and the gradient of a batch norm in one launch, with every plan") {
+TEST_CASE("gemm columns: convolution and the gradient of a batch norm in one launch or two, with every plan") {
   for (const bool input_grad : {false, true}) {
     for (const Conv2dShape& s : {kStride1, kStride2, input_grad ? kOddBack : kOdd}) {
       const Problem p(s, input_grad);
       const Results expected = expected_backward(p);
       for_plans(p, [&](Arithmetic arithmetic, const GemmPlan& plan) {
-        CHECK(largest_difference(run_backward(p, arithmetic, plan, nullptr), expected) < kTolerance);
+        for (const bool apart : {false, true}) {
+          CHECK(largest_difference(run_backward(p, arithmetic, plan, nullptr, apart), expected) < kTolerance);
+        }
       });
     }
   }
@@ -226,13 +238,15 @@ TEST_CASE("gemm columns: the same bits in every order of threads and blocks") {
   const Problem forward(kStride1, false), backward(kStride2, true);
   for (const GemmPlan& plan : {GemmPlan{.vectors = true}, GemmPlan{.vectors = true, .splits = 3, .group = 2}}) {
     const Results y = run_forward(forward, Arithmetic::tf32, plan, nullptr);
-    const Results dx = run_backward(backward, Arithmetic::tf32, plan, nullptr);
+    const Results dx = run_backward(backward, Arithmetic::tf32, plan, nullptr, false);
+    const Results apart = run_backward(backward, Arithmetic::tf32, plan, nullptr, true);
     for (const ThreadOrder order : {ThreadOrder::forward, ThreadOrder::backward, ThreadOrder::shuffled}) {
       for (const bool early : {false, true}) {
         emulation::Options options{.order = order, .seed = 5, .copy_early = early};
         const auto stream = reinterpret_cast<Stream>(&options);
         CHECK(run_forward(forward, Arithmetic::tf32, plan, stream) == y);
-        CHECK(run_backward(backward, Arithmetic::tf32, plan, stream) == dx);
+        CHECK(run_backward(backward, Arithmetic::tf32, plan, stream, false) == dx);
+        CHECK(run_backward(backward, Arithmetic::tf32, plan, stream, true) == apart);
       }
     }
   }

@@ -14,14 +14,39 @@
 namespace forger::FORGER_DEVICE {
 namespace {
 
-enum class Kind : uint8_t { forward, conv2d_grad, input_grad_grad, conv2d_sums, input_grad_sums };
+/// ..._grad_sums: a batch norm's backward pass in two launches, for grids that are too large to wait.
+enum class Kind : uint8_t {
+  forward,
+  conv2d_grad,
+  input_grad_grad,
+  conv2d_grad_sums,
+  input_grad_grad_sums,
+  conv2d_sums,
+  input_grad_sums,
+};
+inline constexpr size_t kKinds = 7;
 
 constexpr bool is_input_grad(Kind kind) {
-  return kind == Kind::input_grad_grad || kind == Kind::input_grad_sums;
+  return kind == Kind::input_grad_grad || kind == Kind::input_grad_grad_sums || kind == Kind::input_grad_sums;
 }
 constexpr ColumnWork work_of(Kind kind) {
-  if (kind == Kind::forward) return ColumnWork::normalise;
-  return kind == Kind::conv2d_grad || kind == Kind::input_grad_grad ? ColumnWork::gradient : ColumnWork::sums;
+  switch (kind) {
+    case Kind::forward:
+      return ColumnWork::normalise;
+    case Kind::conv2d_grad:
+    case Kind::input_grad_grad:
+      return ColumnWork::gradient;
+    case Kind::conv2d_grad_sums:
+    case Kind::input_grad_grad_sums:
+      return ColumnWork::gradient_sums;
+    case Kind::conv2d_sums:
+    case Kind::input_grad_sums:
+      return ColumnWork::sums;
+  }
+  return ColumnWork::none;
+}
+constexpr bool is_norm_grad(ColumnWork work) {
+  return work == ColumnWork::gradient || work == ColumnWork::gradient_sums;
 }
 
 /// The two nodes of the program; null if they are not of this kind.
@@ -39,12 +64,12 @@ Nodes nodes_of(const Graph& program) {
   }
   if (!nodes.norm) return {};
   constexpr ColumnWork kWork = work_of(kKind);
-  constexpr std::string_view kSecond = kWork == ColumnWork::normalise  ? "batch_norm_apply"
-                                       : kWork == ColumnWork::gradient ? "batch_norm_grad"
-                                                                       : "reduce_sum";
+  constexpr std::string_view kSecond = kWork == ColumnWork::normalise ? "batch_norm_apply"
+                                       : is_norm_grad(kWork)          ? "batch_norm_grad"
+                                                                      : "reduce_sum";
   const bool right = nodes.convolution->op->name == (is_input_grad(kKind) ? "conv2d_input_grad" : "conv2d") &&
                      nodes.norm->op->name == kSecond &&
-                     nodes.norm->inputs[kWork == ColumnWork::gradient ? 1 : 0] == nodes.convolution->outputs[0];
+                     nodes.norm->inputs[is_norm_grad(kWork) ? 1 : 0] == nodes.convolution->outputs[0];
   return right ? nodes : Nodes{};
 }
 
@@ -73,11 +98,18 @@ struct Product {
     return direct ? "so few channels are a direct kernel's" : nullptr;
   }
   ColumnNeeds needs(Arithmetic arithmetic, const GemmPlan& plan) const {
-    if constexpr (is_input_grad(kKind)) {
-      return conv2d_input_grad_needs(shape, arithmetic, plan, kWork);
-    } else {
-      return conv2d_needs(shape, arithmetic, plan, kWork);
-    }
+    constexpr auto needs_of = is_input_grad(kKind) ? conv2d_input_grad_needs : conv2d_needs;
+    ColumnNeeds needs = needs_of(shape, arithmetic, plan, kWork);
+    constexpr size_t kAlignment = 16;
+    needs.workspace_bytes = (needs.workspace_bytes + kAlignment - 1) / kAlignment * kAlignment + gradient_sums_bytes();
+    return needs;
+  }
+  /// dbeta and dgamma between the two launches: the workspace's last bytes.
+  size_t gradient_sums_bytes() const {
+    return kWork == ColumnWork::gradient_sums ? 2 * sizeof(float) * static_cast<size_t>(size.n) : 0;
+  }
+  float* gradient_sums(void* workspace, const ColumnNeeds& needs) const {
+    return reinterpret_cast<float*>(static_cast<std::byte*>(workspace) + needs.workspace_bytes - gradient_sums_bytes());
   }
 };
 
@@ -109,11 +141,12 @@ std::optional<std::string> declines(const NodeView& v) {
 template <Kind kKind, Arithmetic kArithmetic>
 std::vector<std::string> plans_of(const NodeView& v) {
   const Product<kKind> p(*nodes_of<kKind>(program_of(v.node())).convolution);
+  const Target& target = v.target();
+  const auto plans = blocks_wait(p.kWork) ? waiting_plan_candidates(p.size, kArithmetic, p.vectors, p.kSequel,
+                                                                    target.multiprocessors, target.together)
+                                          : plan_candidates(p.size, kArithmetic, p.vectors, target.multiprocessors, true);
   std::vector<std::string> all;
-  for (const GemmPlan& plan :
-       waiting_plan_candidates(p.size, kArithmetic, p.vectors, p.kSequel, v.target().multiprocessors, v.target().together)) {
-    all.push_back(to_text(plan));
-  }
+  for (const GemmPlan& plan : plans) all.push_back(to_text(plan));
   return all;
 }
 
@@ -149,7 +182,7 @@ PreparedKernel prepare(const NodeView& v) {
   const Rows rows = rows_of(norm.input(0));
   const auto statistics = statistics_of(convolution);
   const TapeOf tape(epilogue_view(kKind == Kind::forward ? norm : convolution));
-  const auto run = [=, bias = has_bias(convolution)](const KernelArgs& a) {
+  const auto run = [=, bias = has_bias(convolution), multiprocessors = v.target().multiprocessors](const KernelArgs& a) {
     const auto of_convolution = operands_of(*nodes_of<kKind>(*program).convolution, a);
     const auto of_norm = operands_of(*nodes_of<kKind>(*program).norm, a);
     const KernelArgs first{of_convolution, a.outputs, nullptr}, second{of_norm, a.outputs, nullptr};
@@ -188,10 +221,17 @@ PreparedKernel prepare(const NodeView& v) {
                                .dx = a.out<float>(0),
                                .dgamma = a.out<float>(1),
                                .dbeta = a.out<float>(2)};
+      constexpr bool kWaits = blocks_wait(p.kWork);  // else dy is written where dx will be
+      float* const sums = kWaits ? nullptr : p.gradient_sums(a.workspace, needs);
       tape.pass(first, [&](const EpilogueArgs& epilogue) {
-        launch(p.shape, kArithmetic, plan, first.in<float>(0), first.in<float>(1), add, nullptr, scratch, a.stream, epilogue,
-               {.gradient = &grad});
+        launch(p.shape, kArithmetic, plan, first.in<float>(0), first.in<float>(1), add, kWaits ? nullptr : grad.dx, scratch,
+               a.stream, epilogue, {.gradient = &grad, .gradient_sums = sums});
       });
+      if constexpr (!kWaits) {
+        BatchNormGrad rest = grad;
+        rest.dy = grad.dx;
+        batch_norm_grad_apply(rest, sums, multiprocessors, a.stream);
+      }
     }
   };
   return {run, needs.workspace_bytes, needs.counters, needs.flags};
@@ -204,7 +244,7 @@ PreparedKernel prepare_launches(const NodeView& v) {
 }
 
 /// Names of the kernels of one arithmetic, by Kind.
-using Names = std::array<std::string_view, 5>;
+using Names = std::array<std::string_view, kKinds>;
 
 template <Arithmetic kArithmetic>
 void add_rows(std::vector<Kernel>& table, const Names& names, Precision precision) {
@@ -220,6 +260,8 @@ void add_rows(std::vector<Kernel>& table, const Names& names, Precision precisio
   add.template operator()<Kind::forward>();
   add.template operator()<Kind::conv2d_grad>();
   add.template operator()<Kind::input_grad_grad>();
+  add.template operator()<Kind::conv2d_grad_sums>();
+  add.template operator()<Kind::input_grad_grad_sums>();
   add.template operator()<Kind::conv2d_sums>();
   add.template operator()<Kind::input_grad_sums>();
 }
@@ -229,22 +271,26 @@ void add_rows(std::vector<Kernel>& table, const Names& names, Precision precisio
 std::vector<Kernel> column_kernels() {
   using enum Arithmetic;
   std::vector<Kernel> table;
-  add_rows<ffma>(table,
-                 {"conv2d_batch_norm_ffma", "conv2d_norm_grad_ffma", "conv2d_input_grad_norm_grad_ffma", "conv2d_sums_ffma",
-                  "conv2d_input_grad_sums_ffma"},
-                 Precision::fp32);
+  add_rows<ffma>(
+      table,
+      {"conv2d_batch_norm_ffma", "conv2d_norm_grad_ffma", "conv2d_input_grad_norm_grad_ffma", "conv2d_norm_grad_sums_ffma",
+       "conv2d_input_grad_norm_grad_sums_ffma", "conv2d_sums_ffma", "conv2d_input_grad_sums_ffma"},
+      Precision::fp32);
   add_rows<tf32x3>(table,
                    {"conv2d_batch_norm_3xtf32", "conv2d_norm_grad_3xtf32", "conv2d_input_grad_norm_grad_3xtf32",
-                    "conv2d_sums_3xtf32", "conv2d_input_grad_sums_3xtf32"},
+                    "conv2d_norm_grad_sums_3xtf32", "conv2d_input_grad_norm_grad_sums_3xtf32", "conv2d_sums_3xtf32",
+                    "conv2d_input_grad_sums_3xtf32"},
                    Precision::fp32);
-  add_rows<tf32>(table,
-                 {"conv2d_batch_norm_tf32", "conv2d_norm_grad_tf32", "conv2d_input_grad_norm_grad_tf32", "conv2d_sums_tf32",
-                  "conv2d_input_grad_sums_tf32"},
-                 Precision::tf32);
-  add_rows<bf16>(table,
-                 {"conv2d_batch_norm_bf16", "conv2d_norm_grad_bf16", "conv2d_input_grad_norm_grad_bf16", "conv2d_sums_bf16",
-                  "conv2d_input_grad_sums_bf16"},
-                 Precision::bf16);
+  add_rows<tf32>(
+      table,
+      {"conv2d_batch_norm_tf32", "conv2d_norm_grad_tf32", "conv2d_input_grad_norm_grad_tf32", "conv2d_norm_grad_sums_tf32",
+       "conv2d_input_grad_norm_grad_sums_tf32", "conv2d_sums_tf32", "conv2d_input_grad_sums_tf32"},
+      Precision::tf32);
+  add_rows<bf16>(
+      table,
+      {"conv2d_batch_norm_bf16", "conv2d_norm_grad_bf16", "conv2d_input_grad_norm_grad_bf16", "conv2d_norm_grad_sums_bf16",
+       "conv2d_input_grad_norm_grad_sums_bf16", "conv2d_sums_bf16", "conv2d_input_grad_sums_bf16"},
+      Precision::bf16);
   table.push_back({"block_program", "block_program_launches", needs_f32, prepare_launches, {.of_nodes = true}});
   return table;
 }

@@ -58,5 +58,7 @@ struct BatchNormGrad {
 };
 void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream,
                      const EpilogueArgs& prologue = {});
+/// The rest of it, once there are `sums` [2, C]: of dy and of dy * xhat.
+void batch_norm_grad_apply(const BatchNormGrad& args, const float* sums, int multiprocessors, Stream stream);
 
 }  // namespace forger::FORGER_DEVICE

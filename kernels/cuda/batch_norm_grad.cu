@@ -3,8 +3,9 @@
 //
 // Few rows take one launch (batch_norm_registers.cu), the others two, as in batch_norm.cu: (1) partial sums per split of rows,
 // (2) every block adds the partials of its columns in the same order, in double, and makes its rows of dx; the first block of
-// each column writes dgamma and dbeta. A tape on dy is run by (1), which leaves its result in dx: (2) reads that. Shared memory:
-// 2 KiB. dx may be dy: a thread reads its elements first. Limits: as batch_norm.cu.
+// each column writes dgamma and dbeta. Where a convolution made the sums as it made dy (gemm_columns.h), only (2) is left. A tape
+// on dy is run by (1), which leaves its result in dx: (2) reads that. Shared memory: 2 KiB. dx may be dy: a thread reads its
+// elements first. Limits: as batch_norm.cu.
 #include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/batch_norm_tiles.h"
 
@@ -141,13 +142,20 @@ __global__ void __launch_bounds__(kColumnThreads)
   }
 }
 
+/// s: as of batch_norm_grad_apply_f32_kernel.
+void launch_apply(const BatchNormGrad& args, const ColumnTiles& s, const float* partials, int multiprocessors, Stream stream) {
+  const ColumnTiles t = apply_tiles(args.M, args.C, multiprocessors);
+  launch(t.width == 4 ? batch_norm_grad_apply_f32_kernel<4> : batch_norm_grad_apply_f32_kernel<1>,
+         shape_of(t, sizeof(ColumnSums<>)), stream, t, s, args, partials);
+}
+
 }  // namespace
 
 void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* workspace, Stream stream,
                      const EpilogueArgs& prologue) {
   if (args.M == 0 || args.C == 0) return;
   if (run_in_registers(args, multiprocessors, stream, prologue)) return;
-  const ColumnTiles s = statistics_tiles(args.M, args.C, multiprocessors), t = apply_tiles(args.M, args.C, multiprocessors);
+  const ColumnTiles s = statistics_tiles(args.M, args.C, multiprocessors);
   auto* const partials = static_cast<float*>(workspace);
   BatchNormGrad rest = args;
   with_tape(prologue, args.M * args.C, [&]<class Tape>(const Tape& tape) {
@@ -155,8 +163,12 @@ void batch_norm_grad(const BatchNormGrad& args, int multiprocessors, void* works
            shape_of(s, sizeof(ColumnSums<>)), stream, s, args, partials, tape);
     if (kHasTape<Tape>) rest.dy = args.dx;
   });
-  launch(t.width == 4 ? batch_norm_grad_apply_f32_kernel<4> : batch_norm_grad_apply_f32_kernel<1>,
-         shape_of(t, sizeof(ColumnSums<>)), stream, t, s, rest, partials);
+  launch_apply(rest, s, partials, multiprocessors, stream);
+}
+
+void batch_norm_grad_apply(const BatchNormGrad& args, const float* sums, int multiprocessors, Stream stream) {
+  if (args.M == 0 || args.C == 0) return;
+  launch_apply(args, column_tiles(args.M, args.C, 1, 1, 1), sums, multiprocessors, stream);
 }
 
 }  // namespace forger::FORGER_DEVICE

@@ -11,7 +11,9 @@
 // rows and in double beyond; the merge adds them in the order of the tiles, in double. Phases of a strided input gradient are
 // rows of the same columns.
 //
-// Plain sums of the columns (a bias's gradient) are made the same way, but nobody waits for them.
+// Plain sums of the columns (a bias's gradient) are made the same way, but nobody waits for them. Nor do blocks that only make
+// the two sums of a batch norm's backward pass, where there are too many blocks to wait: dy is written, and a launch of
+// batch_norm_grad.cu makes dx of it.
 //
 // Blocks that hold no finished tile (all splits but the last of each) leave at once; those that wait do so for their own column
 // of tiles. All blocks of the launch must be under way: it is cooperative (plan_waiting_gemm in gemm_plan.h).
@@ -64,7 +66,7 @@ inline ColumnNeeds column_needs(const GemmSize& size, int64_t row_tiles, Arithme
   constexpr size_t kAlignment = 16;
   needs.workspace_bytes = (needs.workspace_bytes + kAlignment - 1) / kAlignment * kAlignment;
   const int64_t columns = ceil_div(size.n, tile_size(arithmetic, plan.tile).n);
-  const bool sums = work == ColumnWork::sums || work == ColumnWork::gradient;
+  const bool sums = work != ColumnWork::statistics && work != ColumnWork::normalise;
   const int64_t partials = sums ? row_tiles : ceil_div(size.m, kGroupRows);
   const int64_t sets = work == ColumnWork::sums ? 1 : 2;
   needs.workspace_bytes += sizeof(float) * static_cast<size_t>(partials * sets * size.n);
@@ -84,9 +86,13 @@ inline GemmColumns gemm_columns(const GemmSize& size, int64_t row_tiles, Arithme
   uint32_t* const counters = scratch.counters + splits.counters;
   const auto tiles = static_cast<int>(row_tiles);
   c.flags = scratch.counters + all.counters;
-  if (c.work == ColumnWork::sums || c.work == ColumnWork::gradient) {
+  if (!args.statistics) {
     c.sums = {partials, counters, tiles, tiles_of_group(row_tiles), args.sums};
     if (args.gradient) c.gradient = *args.gradient;
+    if (args.gradient_sums) {
+      c.gradient.dbeta = args.gradient_sums;
+      c.gradient.dgamma = args.gradient_sums + size.n;
+    }
     return c;
   }
   c.statistics = {partials, counters, tiles, tiles_of_group(row_tiles), *args.statistics};
@@ -317,7 +323,7 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
       await_flag(flag, before);
     }
   };
-  const bool normalise = Problem::kStatistics && work == ColumnWork::normalise, gradient = work == ColumnWork::gradient;
+  const bool normalise = Problem::kStatistics && work == ColumnWork::normalise;
   if constexpr (Problem::kStatistics) {
     if (normalise || work == ColumnWork::statistics) {
       store_tile<Engine, true>(problem, NoTape(), n0, problem.c);
@@ -328,6 +334,7 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
       normalise_tile<Engine>(problem, columns, n0);
     }
   }
+  const bool gradient = work == ColumnWork::gradient || work == ColumnWork::gradient_sums;
   const bool keep = gradient || work == ColumnWork::sums;
   float* const to = normalise ? columns.apply.y : problem.c;
   store_tile<Engine, true>(problem, epilogue, n0, to, !normalise, keep);
@@ -341,8 +348,10 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
     return;
   }
   tile_sums<Engine, true>(problem, columns, n0, slot);
-  const uint32_t before = flag_before(flag);
-  wait_for(before, merge_sums<Engine, 2>(problem, columns.sums, n0, slot, {columns.gradient.dbeta, columns.gradient.dgamma}));
+  const uint32_t before = flag ? flag_before(flag) : 0;
+  const bool merged = merge_sums<Engine, 2>(problem, columns.sums, n0, slot, {columns.gradient.dbeta, columns.gradient.dgamma});
+  if (!flag) return;
+  wait_for(before, merged);
   store_norm_grad<Engine>(problem, columns.gradient, n0);
 }
 
