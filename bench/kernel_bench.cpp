@@ -37,8 +37,7 @@ Ceilings measure_ceilings(const Backend& backend) {
 
 std::vector<KernelTime> bench_kernels(const Graph& step, const Backend& backend, const Ceilings& ceilings,
                                       const KernelBenchOptions& options) {
-  const Graph graph = run_passes(
-      step, default_passes(backend.target.fuse_statistics, backend.target.together > 0, backend.target.fuse_layer_grads));
+  const Graph graph = run_passes(step, passes_for(backend.target));
   std::map<std::string, int64_t> uses;
   for (const Node& node : graph.nodes()) ++uses[problem_key({graph, node, backend.target})];
   std::vector<KernelTime> rows;

@@ -2,10 +2,35 @@
 
 #include "cli/commands.h"
 #include "cli/recipe_options.h"
+#include "engine/passes/passes.h"
 #include "engine/runtime/emulated_device.h"
 #include "training/trainer.h"
 
 namespace forger {
+
+namespace {
+
+/// CUDA kernels that a step starts: the emulated ones are the same source, and can be counted without a GPU.
+size_t kernels_of(const Graph& step, const Target& target, std::span<const Pass> passes) {
+  const Provider* const emulated[] = {&emulated::provider()};
+  const auto counts = count_kernels(compile(step, emulated, target, passes));
+  return std::accumulate(counts.begin(), counts.end(), size_t{0});
+}
+
+/// What the step would cost without the passes, in a line.
+std::string before_passes(const Graph& step, const Backend& backend) {
+  const Program plain = compile(step, backend.providers, backend.target, {});
+  const WorkDone work = work_of(plain);
+  std::string kernels;
+  if (backend.place != Provider::Place::cpu) kernels = fmt::format(" with {} CUDA kernels", kernels_of(step, backend.target, {}));
+  return fmt::format(
+      "unfused     without the passes: {} launches{}, of which {} wait for each other one by one, {:.3f} GFLOP, {:.1f} MB, arena "
+      "{:.2f} MiB\n",
+      plain.launches.size(), kernels, work.chain_launches, static_cast<double>(work.all.flops) * 1e-9,
+      static_cast<double>(work.all.bytes) * 1e-6, static_cast<double>(plain.memory.arena_bytes) / (1 << 20));
+}
+
+}  // namespace
 
 void add_explain(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("explain", "show a recipe's training step: launches, kernels, memory plan");
@@ -23,14 +48,13 @@ void add_explain(CLI::App& app, Action& action) {
         return 0;
       }
       const Backend backend = plan_backend(backend_options(config));
-      fmt::print("{}\n{}", backend.description, explain(compile(step, backend.providers, backend.target)));
+      const Program program = compile(step, backend.providers, backend.target);
+      fmt::print("{}\n{}", backend.description, explain(program));
       if (backend.place != Provider::Place::cpu) {
-        // The emulated kernels are the same source; they can be counted without a GPU.
-        const Provider* const emulated[] = {&emulated::provider()};
-        const auto kernels = count_kernels(compile(step, emulated, backend.target));
         fmt::print("kernels     {} CUDA kernels start in the {} launches of provider cuda\n",
-                   std::accumulate(kernels.begin(), kernels.end(), size_t{0}), kernels.size() - 1);
+                   kernels_of(step, backend.target, passes_for(backend.target)), program.launches.size());
       }
+      fmt::print("{}", before_passes(step, backend));
       return 0;
     };
   });

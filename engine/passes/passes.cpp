@@ -8,7 +8,7 @@ Graph run_passes(const Graph& graph, std::span<const Pass> passes) {
   return result;
 }
 
-std::vector<Pass> default_passes(bool fuse_statistics, bool together, bool fuse_layer_grads) {
+std::vector<Pass> default_passes(const Joins& joins) {
   std::vector<Pass> passes = {{"simplify", simplify},
                               {"cse", cse},
                               {"dce", dce},
@@ -20,12 +20,12 @@ std::vector<Pass> default_passes(bool fuse_statistics, bool together, bool fuse_
                               {"fuse_batch_norm", fuse_batch_norm},
                               {"fuse_epilogue", fuse_epilogue},
                               {"dce", dce}};
-  if (fuse_statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
-  if (fuse_statistics && together) passes.push_back({"join_batch_norm", join_batch_norm});
+  if (joins.statistics) passes.push_back({"fuse_batch_norm_statistics", fuse_batch_norm_statistics});
+  if (joins.statistics && joins.columns) passes.push_back({"join_batch_norm", join_batch_norm});
   passes.push_back({"fuse_vector_grads", fuse_vector_grads});
-  if (fuse_layer_grads) passes.push_back({"fuse_layer_grads", forger::fuse_layer_grads});
+  if (joins.layer_grads) passes.push_back({"fuse_layer_grads", fuse_layer_grads});
   // For what is left: beside a filter gradient a bias's costs no launch, either.
-  if (fuse_statistics && together) passes.push_back({"join_column_sums", join_column_sums});
+  if (joins.statistics && joins.columns) passes.push_back({"join_column_sums", join_column_sums});
   passes.insert(passes.end(), {{"fuse_small", fuse_small}, {"fuse_head", fuse_head}});
   return passes;
 }

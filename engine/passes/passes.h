@@ -70,8 +70,13 @@ struct Pass {
 };
 Graph run_passes(const Graph& graph, std::span<const Pass> passes);
 
-/// The passes that compile() runs, in order. `fuse_statistics`, `fuse_layer_grads`: as in Target; `together`: and
-/// Target::together is not 0.
-std::vector<Pass> default_passes(bool fuse_statistics = false, bool together = false, bool fuse_layer_grads = false);
+/// Which joins a device has kernels for.
+struct Joins {
+  bool statistics = false;   // a batch norm's into the convolution in front of it
+  bool columns = false;      // whole batch norms, and sums: needs `statistics`
+  bool layer_grads = false;  // the gradients of a layer
+};
+/// The passes that compile() runs, in order.
+std::vector<Pass> default_passes(const Joins& joins = {});
 
 }  // namespace forger

@@ -52,7 +52,7 @@ PlanTimer device_plan_timer(Device& device) {
 Tuning autotune(const Graph& step, std::span<const Provider* const> providers, Target target, Tuning known, const PlanTimer& time,
                 const std::function<void(const std::string&, size_t, size_t)>& progress) {
   target.tuning = nullptr;
-  const Graph graph = run_passes(step, default_passes(target.fuse_statistics, target.together > 0, target.fuse_layer_grads));
+  const Graph graph = run_passes(step, passes_for(target));
   std::map<std::string, Problem> problems;
   const auto find = [&](const Graph& of, const Node& node) {
     const NodeView view(of, node, target);

@@ -25,7 +25,26 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
 }
 
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target) {
-  return compile(graph, providers, target, default_passes(target.fuse_statistics, target.together > 0, target.fuse_layer_grads));
+  return compile(graph, providers, target, passes_for(target));
+}
+
+std::vector<Pass> passes_for(const Target& target) {
+  return default_passes(
+      {.statistics = target.fuse_statistics, .columns = target.together > 0, .layer_grads = target.fuse_layer_grads});
+}
+
+WorkDone work_of(const Program& p) {
+  WorkDone work;
+  const auto add = [&](Cost& total, const Launch& launch) {
+    const Cost cost = cost_of(p.graph, p.graph.node(launch.node));
+    total.flops += cost.flops;
+    total.bytes += cost.bytes;
+  };
+  for (const Launch& launch : p.launches) add(work.all, launch);
+  const auto chain = critical_path(launch_dependencies(p));
+  for (int i : chain) add(work.chain, p.launches[static_cast<size_t>(i)]);
+  work.chain_launches = chain.size();
+  return work;
 }
 
 namespace {
@@ -51,13 +70,10 @@ std::string place(const Program& p, ValueId id) {
 
 std::string explain(const Program& p) {
   std::string text = fmt::format("{} launches\n", p.launches.size());
-  Cost total;
   int number = 0;
   for (const Launch& launch : p.launches) {
     const Node& node = p.graph.node(launch.node);
     const Cost cost = cost_of(p.graph, node);
-    total.flops += cost.flops;
-    total.bytes += cost.bytes;
     const std::string where = node.outputs.size() > 3 ? fmt::format("{} outputs", node.outputs.size()) : [&] {
       std::string s;
       for (ValueId id : node.outputs) {
@@ -70,25 +86,18 @@ std::string explain(const Program& p) {
                         static_cast<double>(cost.flops) * 1e-6, static_cast<double>(cost.bytes) * 1e-6, where);
     for (const std::string& reason : launch.choice.declined) text += fmt::format("       not {}\n", reason);
   }
-  text += fmt::format("\ntotal       {:.3f} GFLOP, {:.1f} MB read and written\n", static_cast<double>(total.flops) * 1e-9,
-                      static_cast<double>(total.bytes) * 1e-6);
+  const WorkDone work = work_of(p);
+  text += fmt::format("\ntotal       {:.3f} GFLOP, {:.1f} MB read and written\n", static_cast<double>(work.all.flops) * 1e-9,
+                      static_cast<double>(work.all.bytes) * 1e-6);
   text += fmt::format(
       "arena       {} at its peak, {} if every value had memory of its own ({:.1f}x)\n", mib(p.memory.arena_bytes),
       mib(p.memory.bytes_without_reuse),
       static_cast<double>(p.memory.bytes_without_reuse) / static_cast<double>(std::max<size_t>(p.memory.arena_bytes, 1)));
   text += fmt::format("variables   {} ({}), {} updates copied, the others in place\n", mib(p.memory.variable_bytes),
                       p.graph.variables().size(), p.memory.final_copies.size());
-  const auto waits_for = launch_dependencies(p);
-  const auto path = critical_path(waits_for);
-  Cost on_path;
-  for (int i : path) {
-    const Cost cost = cost_of(p.graph, p.graph.node(p.launches[static_cast<size_t>(i)].node));
-    on_path.flops += cost.flops;
-    on_path.bytes += cost.bytes;
-  }
   text += fmt::format(
       "critical    {} of {} launches wait for each other one by one, {:.3f} GFLOP of the work; others run beside them on a GPU\n",
-      path.size(), p.launches.size(), static_cast<double>(on_path.flops) * 1e-9);
+      work.chain_launches, p.launches.size(), static_cast<double>(work.chain.flops) * 1e-9);
   return text;
 }
 

@@ -21,8 +21,17 @@ struct Program {
 /// Runs the passes, chooses a kernel for every node (the first provider that supports it), plans memory.
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target,
                 std::span<const struct Pass> passes);
-/// With the default passes.
+/// The default passes for a target.
+std::vector<struct Pass> passes_for(const Target& target);
+/// With those.
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target = {});
+
+/// A program's work on paper.
+struct WorkDone {
+  Cost all, chain;            // of all launches; of the longest chain
+  size_t chain_launches = 0;  // which wait for each other one by one
+};
+WorkDone work_of(const Program& program);
 
 /// What `forger explain` prints: launches with their kernels and why others declined, then the memory plan.
 std::string explain(const Program& program);
