@@ -120,9 +120,12 @@ std::vector<std::string> plans_of(const NodeView& v) {
 /// The plan that was timed for the node, or the best by estimate.
 template <Kind kKind>
 GemmPlan plan_for(const NodeView& v, const Product<kKind>& p, Arithmetic arithmetic) {
+  const Multiprocessors& gpu = v.target().multiprocessors;
   const auto timed = timed_plan<GemmPlan>(v, [&](const auto& f) {
-    for_each_plan(p.size, p.vectors, true, [&](const GemmPlan& plan) {
-      if (!blocks_wait(p.kWork) || fits_at_once(p.size, arithmetic, plan, v.target().together)) f(plan);
+    for_each_plan(p.size, arithmetic, p.vectors, true, gpu, [&](const GemmPlan& chosen) {
+      for_depths(p.size, arithmetic, chosen, gpu, [&](const GemmPlan& plan) {
+        if (!blocks_wait(p.kWork) || fits_at_once(p.size, arithmetic, plan, gpu, v.target().together)) f(plan);
+      });
     });
   });
   return timed ? *timed : *best_plan(p, arithmetic, v.target());

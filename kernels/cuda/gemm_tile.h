@@ -58,14 +58,15 @@ struct GemmShared {
   __device__ __forceinline__ Stage& stage(int i) { return reinterpret_cast<Stage*>(c)[i]; }
 };
 
-/// Waits until one more stage is there: that of the oldest of stages - 1 groups. An instruction has its number in itself.
+/// Waits for the oldest of the stages - 1 that are under way. The instruction has its number in itself, and no predicate: branches,
+/// the most frequent first, and compared so that the compiler makes no table of jumps of them.
 __device__ __forceinline__ void wait_for_stage(int stages) {
   if (stages == 4) {
     ptx::cp_async_wait<2>();
-  } else if (stages == 6) {
-    ptx::cp_async_wait<4>();
-  } else if (stages == 8) {
+  } else if (stages > 6) {
     ptx::cp_async_wait<6>();
+  } else if (stages > 4) {
+    ptx::cp_async_wait<4>();
   } else {
     ptx::cp_async_wait<1>();
   }
