@@ -79,7 +79,11 @@ BlockRange range_of(const GemmSize& size, const GemmPlan& plan, uint32_t* counte
   const int64_t tiles_n = ceil_div(size.n, T::kN), tiles = ceil_div(size.m, T::kM) * tiles_n;
   return {.blocks = static_cast<unsigned>(tiles * size.phases * plan.splits),
           .tiles = static_cast<unsigned>(std::max<int64_t>(tiles, 1)),
-          .grid = {.tiles_n = static_cast<int>(tiles_n), .splits = plan.splits, .group = plan.group, .stages = plan.stages, .counters = counters}};
+          .grid = {.tiles_n = static_cast<int>(tiles_n),
+                   .splits = plan.splits,
+                   .group = plan.group,
+                   .stages = plan.stages,
+                   .counters = counters}};
 }
 
 /// The result's gradient as a matrix, whose columns' sums are the bias gradient.
@@ -105,8 +109,7 @@ Conv2dGradsPlan conv2d_grads_plan(const Conv2dGrads& g, const GemmPairPlan& prod
   // Blocks enough for twice the multiprocessors, but no more than have some dozen KiB to read.
   constexpr int64_t kMostSplits = 64, kRowsPerThread = 8;
   const ColumnTiles all = bias_tiles(g, 1);
-  return {products,
-          static_cast<int>(column_tiles(all.rows, all.columns, kMostSplits, kRowsPerThread, 2 * gpu.count).splits)};
+  return {products, static_cast<int>(column_tiles(all.rows, all.columns, kMostSplits, kRowsPerThread, 2 * gpu.count).splits)};
 }
 
 size_t conv2d_grads_workspace_bytes(const Conv2dGrads& g, const Conv2dGradsPlan& plan) {

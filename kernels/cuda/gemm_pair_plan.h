@@ -50,8 +50,8 @@ constexpr double pair_cycles(const GemmPair& pair, Arithmetic arithmetic, const 
     (is_early ? early_end : late_end) += short_cycles;
     end = std::max(end, is_early ? early_end : late_end);
   }
-  return end + std::max(sum_cycles(pair.first, arithmetic, plan.first, gpu),
-                        sum_cycles(pair.second, arithmetic, plan.second, gpu));
+  return end +
+         std::max(sum_cycles(pair.first, arithmetic, plan.first, gpu), sum_cycles(pair.second, arithmetic, plan.second, gpu));
 }
 
 /// A product's plan in a launch that no other may follow: splits are added up by the last blocks, in the faster of two ways.
@@ -151,9 +151,8 @@ inline std::vector<GemmPairPlan> pair_plan_candidates(const GemmPair& pair, Arit
   constexpr size_t kMost = 9, kMostOfAKind = 3, kDeepened = 3;
   constexpr double kWorthATry = 1.5;
   std::vector<std::pair<double, GemmPairPlan>> plans;
-  for_each_pair_plan(pair, arithmetic, gpu, [&](const GemmPairPlan& plan) {
-    plans.emplace_back(pair_cycles(pair, arithmetic, plan, gpu), plan);
-  });
+  for_each_pair_plan(pair, arithmetic, gpu,
+                     [&](const GemmPairPlan& plan) { plans.emplace_back(pair_cycles(pair, arithmetic, plan, gpu), plan); });
   std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<GemmPairPlan> best;
   for (const auto& [cycles, plan] : plans) {

@@ -36,7 +36,8 @@ struct GemmSize {
   double met_64 = 1, met_128 = 1;
 };
 
-/// Edges of a block's tile of C, the block's threads, and how many such blocks the kernels' launch bounds promise a multiprocessor.
+/// Edges of a block's tile of C, the block's threads, and how many such blocks the kernels' launch bounds promise a
+/// multiprocessor.
 struct TileSize {
   int m, n, threads, blocks_per_sm;
 
@@ -80,8 +81,8 @@ constexpr TileSize tile_size(Arithmetic arithmetic, TileKind tile) {
   return {};
 }
 
-/// Shared memory of a block (GemmShared in gemm_tile.h): sums of columns by warps, the rows' places in C and three words; then, in
-/// one place, first the stages and afterwards the tile of C.
+/// Shared memory of a block (GemmShared in gemm_tile.h): sums of columns by warps, the rows' places in C and three words; then,
+/// in one place, first the stages and afterwards the tile of C.
 constexpr size_t shared_bytes(const TileSize& tile, int stages) {
   const int sums = tile.threads / 32 * std::max(32 * 8, tile.n * 4), words = 4 * (tile.m + 3);
   const int ring = stages * (tile.m + tile.n) * kTileK * 4, result = tile.m * (tile.n + 8) * 4;
@@ -159,8 +160,7 @@ constexpr double sum_cycles(const GemmSize& size, Arithmetic arithmetic, const G
   constexpr double kTicket = 1500, kBlockSumPerCycle = 8;
   const double partials = static_cast<double>(size.outputs) * plan.splits / (kSumPerCycle * gpu.count);
   if (plan.group == 0) {
-    return kSumLaunch + kSumLatency * plan.splits + 2 * partials +
-           static_cast<double>(size.outputs) / (kSumPerCycle * gpu.count);
+    return kSumLaunch + kSumLatency * plan.splits + 2 * partials + static_cast<double>(size.outputs) / (kSumPerCycle * gpu.count);
   }
   const int64_t groups = (plan.splits + plan.group - 1) / plan.group, tiles = tiles_of(size, tile);
   const auto add_up = [&](int64_t adders, int64_t count) {  // so many blocks, so many tiles each
@@ -175,7 +175,8 @@ constexpr double sum_cycles(const GemmSize& size, Arithmetic arithmetic, const G
 constexpr double gemm_cycles(const GemmSize& size, Arithmetic arithmetic, const GemmPlan& plan, const Multiprocessors& gpu) {
   const int64_t per_sm = blocks_per_sm(arithmetic, plan, gpu), blocks = blocks_of(size, arithmetic, plan);
   const auto ceil = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  const double x = static_cast<double>(std::min(ceil(blocks, gpu.count), per_sm)) / tile_size(arithmetic, plan.tile).blocks_per_sm;
+  const double x =
+      static_cast<double>(std::min(ceil(blocks, gpu.count), per_sm)) / tile_size(arithmetic, plan.tile).blocks_per_sm;
   const auto waves = static_cast<double>(ceil(blocks, gpu.count * per_sm));
   return waves * block_cycles(size, arithmetic, plan, x) + sum_cycles(size, arithmetic, plan, gpu);
 }
@@ -214,8 +215,8 @@ constexpr int choose_stages(Arithmetic arithmetic, const Residence& r) {
   return stages;
 }
 
-/// A depth to try beside the chosen one, since the latency of a fetch is no more than a guess: the next one if there is room for it,
-/// or else the one before. 0: neither.
+/// A depth to try beside the chosen one, since the latency of a fetch is no more than a guess: the next one if there is room for
+/// it, or else the one before. 0: neither.
 constexpr int other_stages(const Residence& r, int chosen) {
   if (chosen == 3) return r.fills(4) && r.together(4) > 0 ? 4 : 0;
   const int more = chosen + 2;
@@ -228,8 +229,8 @@ constexpr Residence residence_of(const GemmSize& size, Arithmetic arithmetic, co
   return {tile_size(arithmetic, plan.tile), blocks_of(size, arithmetic, plan), k_tiles_of(size, plan.splits), gpu};
 }
 
-/// Calls f with every plan that there is, of the depth that suits it. Operands that cannot be copied as vectors get the small tile.
-/// `one_launch`: only plans that need no second one.
+/// Calls f with every plan that there is, of the depth that suits it. Operands that cannot be copied as vectors get the small
+/// tile. `one_launch`: only plans that need no second one.
 template <class F>
 constexpr void for_each_plan(const GemmSize& size, Arithmetic arithmetic, bool vectors, bool one_launch,
                              const Multiprocessors& gpu, F f) {

@@ -52,14 +52,14 @@ struct GemmShared {
     float warps[T::kThreads / 32][T::kN];
   };
   int row_offset[T::kM];
-  int slot, n0, split;  // of problems whose columns are summed: here they take no registers of the main loop
+  int slot, n0, split;                // of problems whose columns are summed: here they take no registers of the main loop
   alignas(16) float c[T::kM * kRow];  // last, in the place of the ring
 
   __device__ __forceinline__ Stage& stage(int i) { return reinterpret_cast<Stage*>(c)[i]; }
 };
 
-/// Waits for the oldest of the stages - 1 that are under way. The instruction has its number in itself, and no predicate: branches,
-/// the most frequent first, and compared so that the compiler makes no table of jumps of them.
+/// Waits for the oldest of the stages - 1 that are under way. The instruction has its number in itself, and no predicate:
+/// branches, the most frequent first, and compared so that the compiler makes no table of jumps of them.
 __device__ __forceinline__ void wait_for_stage(int stages) {
   if (stages == 4) {
     ptx::cp_async_wait<2>();

@@ -2,8 +2,8 @@
 // gemm_plan.h.
 //
 // Its blocks wait for each other, so all of them must be under way at once: a launch fits if no multiprocessor gets more blocks
-// than the kernels' launch bounds promise and its shared memory holds. Larger problems, and those that such a plan would slow down by more than it saves,
-// keep the batch norm's own launches.
+// than the kernels' launch bounds promise and its shared memory holds. Larger problems, and those that such a plan would slow
+// down by more than it saves, keep the batch norm's own launches.
 #pragma once
 
 #include <optional>
@@ -52,8 +52,7 @@ constexpr std::optional<GemmPlan> plan_waiting_gemm(const GemmSize& size, Arithm
   std::optional<GemmPlan> best;
   for_each_plan(size, arithmetic, vectors, true, gpu, [&](const GemmPlan& plan) {
     if (!fits_at_once(size, arithmetic, plan, gpu, together)) return;
-    const double cycles =
-        gemm_cycles(size, arithmetic, plan, gpu) + waiting_cycles(size, arithmetic, plan, sequel, gpu);
+    const double cycles = gemm_cycles(size, arithmetic, plan, gpu) + waiting_cycles(size, arithmetic, plan, sequel, gpu);
     if (cycles < best_cycles) {
       best_cycles = cycles;
       best = plan;
@@ -68,11 +67,11 @@ inline std::vector<GemmPlan> waiting_plan_candidates(const GemmSize& size, Arith
   std::vector<std::pair<double, GemmPlan>> plans;
   for_each_plan(size, arithmetic, vectors, true, gpu, [&](const GemmPlan& plan) {
     if (!fits_at_once(size, arithmetic, plan, gpu, together)) return;
-    plans.emplace_back(
-        gemm_cycles(size, arithmetic, plan, gpu) + waiting_cycles(size, arithmetic, plan, sequel, gpu),
-        plan);
+    plans.emplace_back(gemm_cycles(size, arithmetic, plan, gpu) + waiting_cycles(size, arithmetic, plan, sequel, gpu), plan);
   });
-  return best_plans(size, arithmetic, gpu, std::move(plans));
+  std::vector<GemmPlan> best = best_plans(size, arithmetic, gpu, std::move(plans));
+  std::erase_if(best, [&](const GemmPlan& plan) { return !fits_at_once(size, arithmetic, plan, gpu, together); });
+  return best;
 }
 
 }  // namespace forger::FORGER_DEVICE
