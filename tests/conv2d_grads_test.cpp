@@ -165,11 +165,11 @@ TEST_CASE("conv2d_grads: the order of blocks, threads and copies does not matter
 }
 
 TEST_CASE("conv2d_grads: the same bits with pipelines of every depth, alike or not") {
-  for (const Conv2dShape& s : {kStride2, kDense}) {
-    Problem problem({s, false, true, true});
+  for (const bool transposed : {false, true}) {
+    Problem problem({kStride2, transposed, true, true});
     for (float& v : problem.gradient) v *= 1.1f;  // sums that depend on their order
     for (float& v : problem.input) v *= 0.7f;
-    for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::tf32, Arithmetic::tf32x3}) {
+    for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
       for (const auto& [first, second] : kTiles) {
         if (first == TileKind::large && !emulated::has_large_pairs(arithmetic)) continue;
         const auto run = [&](int first_stages, int second_stages) {
@@ -179,7 +179,7 @@ TEST_CASE("conv2d_grads: the same bits with pipelines of every depth, alike or n
           return problem.run(arithmetic, plan, 2, nullptr);
         };
         const Results expected = run(4, 4);
-        for (const auto& [a, b] : {std::pair{3, 3}, {6, 6}, {8, 8}, {3, 8}, {8, 3}}) CHECK(run(a, b) == expected);
+        for (const auto& [a, b] : {std::pair{3, 8}, {6, 3}, {8, 6}}) CHECK(run(a, b) == expected);
       }
     }
   }

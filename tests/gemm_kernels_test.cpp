@@ -44,8 +44,7 @@ void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats&
       if (tile != TileKind::small && !vectors) continue;
       // One launch for all, sums in a second one, by the last block, and by the last blocks of two groups and then of both.
       // Of 51 tiles of k a pipeline goes round often, of one or two it is never full.
-      for (const auto& [splits, group, stages] :
-           {std::tuple{1, 0, 4}, {1, 0, 3}, {1, 0, 6}, {1, 0, 8}, {3, 0, 4}, {3, 3, 3}, {3, 3, 8}, {3, 2, 6}}) {
+      for (const auto& [splits, group, stages] : {std::tuple{1, 0, 4}, {1, 0, 8}, {3, 0, 3}, {3, 3, 6}, {3, 2, 4}}) {
         const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group, .stages = stages};
         Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
         std::vector<uint32_t> counters(counters_of(plan, size, arithmetic), 0);
@@ -64,7 +63,7 @@ void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats&
 /// Runs f(arithmetic, plan, scratch, stream) with pipelines of every depth: all must return the same bits.
 template <class F>
 void check_depths(const emulated::GemmSize& size, F f) {
-  for (const Arithmetic arithmetic : kAll) {
+  for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
     for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
       const auto run = [&](int stages) {
         const GemmPlan plan{.tile = tile, .vectors = true, .splits = 2, .group = 2, .stages = stages};
@@ -73,7 +72,7 @@ void check_depths(const emulated::GemmSize& size, F f) {
         return f(arithmetic, plan, emulated::GemmScratch{workspace.data(), counters.data()}, nullptr);
       };
       const Floats expected = run(4);
-      for (const int stages : emulated::kStageCounts) {
+      for (const int stages : {3, 6, 8}) {
         CAPTURE(static_cast<int>(arithmetic));
         CAPTURE(static_cast<int>(tile));
         CAPTURE(stages);
