@@ -3,9 +3,10 @@
 
 Usage: bench/kernel_resources.py [BUILD_FOLDER] > docs/kernel-resources.md
 
-Registers and spills are ptxas's, block size and shared memory those of the launches in the emulated test cases (the
-largest shared memory where they differ). Occupancy: resident warps over the most that a multiprocessor holds, by the rules
-of the CUDA occupancy calculator. Needs a build with the CUDA toolkit, no GPU.
+Registers and spills are ptxas's, block size and shared memory those of the launches in the emulated test cases: the least and
+the most where they differ (the pipeline of a matrix product is deeper where few blocks share a multiprocessor). Occupancy:
+resident warps over the most that a multiprocessor holds, by the rules of the CUDA occupancy calculator, with the most and
+with the least shared memory. Needs a build with the CUDA toolkit, no GPU.
 """
 import glob
 import re
@@ -54,7 +55,7 @@ def ptxas():
 
 
 def launches():
-    """{kernel: (threads, shared bytes)}"""
+    """{kernel: (threads, least and most shared bytes)}"""
     program = f"{build}/tests/kernel_launches"
     symbols = {}
     for line in subprocess.run(["nm", "-C", program], capture_output=True, text=True, check=True).stdout.splitlines():
@@ -65,8 +66,8 @@ def launches():
     for line in subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines():
         address, threads, shared = line.split()
         name = symbols.get(int(address, 16), "?" + address)
-        old = found.get(name, (0, 0))
-        found[name] = (max(old[0], int(threads)), max(old[1], int(shared)))
+        old = found.get(name, (0, int(shared), 0))
+        found[name] = (max(old[0], int(threads)), min(old[1], int(shared)), max(old[2], int(shared)))
     return found
 
 
@@ -78,6 +79,10 @@ def occupancy(arch, registers, threads, shared):
     by_shared = total_shared // (-(-(shared + reserved) // 128) * 128)
     blocks = min(by_registers, by_shared, max_blocks, max_warps // warps)
     return blocks * warps / max_warps
+
+
+def from_to(least, most):
+    return least if least == most else f"{least} to {most}"
 
 
 def main():
@@ -92,11 +97,13 @@ def main():
     print("| kernel | threads | shared KiB |" + "".join(f" registers {a} | occupancy | spilled |" for a in archs))
     print("|---|---:|---:|" + "---:|---:|---:|" * len(archs))
     for kernel in sorted(registers):
-        threads, shared = shapes.get(kernel, (0, 0))
-        row = f"| `{kernel}` | {threads or 'no case'} | {shared / 1024:.1f} |"
+        threads, least, most = shapes.get(kernel, (0, 0, 0))
+        row = f"| `{kernel}` | {threads or 'no case'} | {from_to(f'{least / 1024:.1f}', f'{most / 1024:.1f}')} |"
         for arch in archs:
             count, spilled = registers[kernel].get(arch, (0, 0))
-            share = f"{occupancy(arch, count, threads, shared):.0%}" if threads and arch in LIMITS else ""
+            share = ""
+            if threads and arch in LIMITS:
+                share = from_to(*(f"{occupancy(arch, count, threads, shared):.0%}" for shared in (most, least)))
             row += f" {count} | {share} | {spilled} |"
         print(row)
 

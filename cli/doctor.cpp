@@ -55,8 +55,9 @@ int doctor() {
   if (gpus.empty()) row("GPU", "none: " + why_not);
   for (const GpuInfo& gpu : gpus) {
     row(fmt::format("cuda:{}", gpu.index).c_str(),
-        fmt::format("{}, compute capability {}.{}, {} multiprocessors, {:.1f} GiB, L2 {:.0f} MiB", gpu.name, gpu.major, gpu.minor,
-                    gpu.multiprocessors, gib(gpu.total_bytes), static_cast<double>(gpu.l2_bytes) / (1 << 20)));
+        fmt::format("{}, compute capability {}.{}, {} multiprocessors of {} KiB shared memory, {:.1f} GiB, L2 {:.0f} MiB",
+                    gpu.name, gpu.major, gpu.minor, gpu.multiprocessors.count, gpu.multiprocessors.shared_bytes >> 10,
+                    gib(gpu.total_bytes), static_cast<double>(gpu.l2_bytes) / (1 << 20)));
   }
   row("device auto", open_backend({}).description);
   row("MNIST", describe_data(make_config("dcgan", "", {}).text("data")));

@@ -96,7 +96,8 @@ TEST_CASE("autotune: a plan that the device refuses is passed over, and all of t
 TEST_CASE("autotune: plans that do not exist are refused") {
   const Graph graph = small_step();
   Tuning tuning = autotune(graph, kEmulated, {}, {}, [](const auto&, const auto&) { return 1.0; });
-  for (const char* wrong : {"", "enormous 1 0", "small 1000000 0", "small 0 0", "small 2 3", "small 1 0 0"}) {
+  for (const char* wrong :
+       {"", "enormous 1 0 4", "small 1000000 0 4", "small 0 0 4", "small 2 3 4", "small 1 0", "small 1 0 5", "small 1 0 4 0"}) {
     CAPTURE(wrong);
     tuning.begin()->second = wrong;
     Target target;
@@ -109,10 +110,12 @@ TEST_CASE("autotune: plans are kept in a file for their device") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "deeper/plans-NVIDIA-H200.json";
   CHECK(read_tuning(path, "NVIDIA H200").empty());
-  const Tuning tuning{{"conv2d tf32 f32[1]", "small 2 2"}, {"matmul fp32 f32[2]", "large 1 0"}};
+  const Tuning tuning{{"conv2d tf32 f32[1]", "small 2 2 4"}, {"matmul fp32 f32[2]", "large 1 0 4"}};
   write_tuning(path, "NVIDIA H200", tuning);
   CHECK(read_tuning(path, "NVIDIA H200") == tuning);
   CHECK_THROWS_WITH_AS(read_tuning(path, "NVIDIA A100"), doctest::Contains("delete it to time them again"), DataError);
+  std::ofstream(path, std::ios::trunc) << "{\"device\": \"NVIDIA H200\", \"plans\": {}}";  // of before plans had a depth
+  CHECK_THROWS_WITH_AS(read_tuning(path, "NVIDIA H200"), doctest::Contains("delete it to time them again"), DataError);
   std::ofstream(path, std::ios::trunc) << "{\"device\": \"NVIDIA H200\", \"pla";
   CHECK_THROWS_AS(read_tuning(path, "NVIDIA H200"), DataError);
 

@@ -143,7 +143,7 @@ TEST_CASE("conv2d_grads: without the gradient of the input, or of the bias") {
   for (const bool transposed : {false, true}) {
     for (const auto& [of_input, of_bias] : {std::pair{false, true}, {true, false}}) {
       const Problem problem({kStride2, transposed, of_input, of_bias});
-      const GemmPairPlan plan = plan_pair(problem.grads.products(), Arithmetic::tf32, 132);
+      const GemmPairPlan plan = plan_pair(problem.grads.products(), Arithmetic::tf32, {});
       CHECK((plan.first.splits == 1 || of_input));
       CHECK(problem.run(Arithmetic::tf32, plan, 2, nullptr) == problem.expected);
     }
@@ -164,12 +164,33 @@ TEST_CASE("conv2d_grads: the order of blocks, threads and copies does not matter
   }
 }
 
+TEST_CASE("conv2d_grads: the same bits with pipelines of every depth, alike or not") {
+  for (const bool transposed : {false, true}) {
+    Problem problem({kStride2, transposed, true, true});
+    for (float& v : problem.gradient) v *= 1.1f;  // sums that depend on their order
+    for (float& v : problem.input) v *= 0.7f;
+    for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
+      for (const auto& [first, second] : kTiles) {
+        if (first == TileKind::large && !emulated::has_large_pairs(arithmetic)) continue;
+        const auto run = [&](int first_stages, int second_stages) {
+          GemmPairPlan plan = plan_of(first, second, kSplits[1]);
+          plan.first.stages = first_stages;
+          plan.second.stages = second_stages;
+          return problem.run(arithmetic, plan, 2, nullptr);
+        };
+        const Results expected = run(4, 4);
+        for (const auto& [a, b] : {std::pair{3, 8}, {6, 3}, {8, 6}}) CHECK(run(a, b) == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("conv2d_grads: all blocks fit one grid, and a plan for a GPU computes the same") {
   for (const int multiprocessors : {1, 8, 132}) {
     for (const Arithmetic arithmetic : kAll) {
       const Problem problem({kStride1, true, true, true});
-      const GemmPairPlan products = plan_pair(problem.grads.products(), arithmetic, multiprocessors);
-      const auto plan = conv2d_grads_plan(problem.grads, products, multiprocessors);
+      const GemmPairPlan products = plan_pair(problem.grads.products(), arithmetic, {multiprocessors});
+      const auto plan = conv2d_grads_plan(problem.grads, products, {multiprocessors});
       CHECK(problem.run(arithmetic, products, plan.bias_splits, nullptr) == problem.expected);
     }
   }

@@ -204,7 +204,7 @@ TEST_CASE("fuse_layer_grads: layers of unlike padding are unlike problems, whose
   const Program program = compile(graph, emulated, tuned);
   REQUIRE(program.launches.size() == 1);
   CHECK(program.launches[0].choice.kernel->name == "layer_grads_ffma");
-  tuning.begin()->second = "small 1 0, large 1 0";
+  tuning.begin()->second = "small 1 0 4, large 1 0 4";
   tuned.tuning = std::make_shared<const Tuning>(tuning);
   CHECK_THROWS_WITH_AS(compile(graph, emulated, tuned), doctest::Contains("is no plan"), DataError);
 }

@@ -252,6 +252,23 @@ TEST_CASE("gemm columns: the same bits in every order of threads and blocks") {
   }
 }
 
+TEST_CASE("gemm columns: the same bits with pipelines of every depth") {
+  for (const bool backward : {false, true}) {
+    Problem p(backward ? kStride2 : kStride1, backward);
+    for (float& v : p.a) v *= 1.1f;  // sums that depend on their order
+    for (const TileKind tile : {TileKind::small, TileKind::tall, TileKind::large}) {
+      for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
+        const auto run = [&](int stages) {
+          const GemmPlan plan{.tile = tile, .vectors = true, .splits = 3, .group = 3, .stages = stages};
+          return (backward ? run_backward : run_forward)(p, arithmetic, plan, nullptr);
+        };
+        const Results expected = run(4);
+        for (const int stages : {3, 6, 8}) CHECK(run(stages) == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("gemm columns: a launch fits a GPU if no multiprocessor gets more blocks than the kernels promise") {
   const GemmSize size{.m = 64 * 100, .n = 128, .k = 1024, .outputs = 64 * 100 * 128, .between = TileKind::tall};
   for (const Arithmetic arithmetic : kAll) {
@@ -259,13 +276,18 @@ TEST_CASE("gemm columns: a launch fits a GPU if no multiprocessor gets more bloc
     const GemmPlan plan{.vectors = true}, split{.vectors = true, .splits = 2, .group = 2}, two{.vectors = true, .splits = 2};
     const int enough = (200 + per_sm - 1) / per_sm;
     CHECK(blocks_of(size, arithmetic, plan) == 200);
-    CHECK(fits_at_once(size, arithmetic, plan, enough));
-    CHECK_FALSE(fits_at_once(size, arithmetic, plan, enough - 1));
-    CHECK_FALSE(fits_at_once(size, arithmetic, split, enough));
-    CHECK(fits_at_once(size, arithmetic, split, 2 * enough));
-    CHECK_FALSE(fits_at_once(size, arithmetic, two, 1000));                   // a second launch adds up
-    CHECK_FALSE(fits_at_once(size, arithmetic, {.vectors = false}, enough));  // fewer blocks on a multiprocessor
-    CHECK(fits_at_once(size, arithmetic, {.vectors = false}, 100));
+    CHECK(fits_at_once(size, arithmetic, plan, {}, enough));
+    CHECK_FALSE(fits_at_once(size, arithmetic, plan, {}, enough - 1));
+    CHECK_FALSE(fits_at_once(size, arithmetic, split, {}, enough));
+    CHECK(fits_at_once(size, arithmetic, split, {}, 2 * enough));
+    CHECK_FALSE(fits_at_once(size, arithmetic, two, {}, 1000));                   // a second launch adds up
+    CHECK_FALSE(fits_at_once(size, arithmetic, {.vectors = false}, {}, enough));  // fewer blocks on a multiprocessor
+    CHECK(fits_at_once(size, arithmetic, {.vectors = false}, {}, 100));
+    const Multiprocessors small{132, 100 << 10};  // holds two blocks of four stages
+    CHECK(fits_at_once(size, arithmetic, plan, small, 100));
+    CHECK_FALSE(fits_at_once(size, arithmetic, plan, small, 99));
+    CHECK(fits_at_once(size, arithmetic, {.vectors = true, .stages = 8}, small, 200));
+    CHECK_FALSE(fits_at_once(size, arithmetic, {.vectors = true, .stages = 8}, small, 199));
   }
 }
 
@@ -274,8 +296,8 @@ TEST_CASE("gemm columns: batch norm joins small problems, and keeps its launches
     for (const Sequel& sequel : {kNormalise, kNormGrad}) {
       const auto plan_of = [&](int64_t rows, int together) {
         const GemmSize size{.m = rows, .n = 128, .k = 512, .outputs = rows * 128, .between = TileKind::tall};
-        const auto plan = plan_waiting_gemm(size, arithmetic, true, sequel, 132, together);
-        if (plan) CHECK(fits_at_once(size, arithmetic, *plan, together));
+        const auto plan = plan_waiting_gemm(size, arithmetic, true, sequel, {}, together);
+        if (plan) CHECK(fits_at_once(size, arithmetic, *plan, {}, together));
         return plan;
       };
       CHECK(plan_of(32 * 14 * 14, 132));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <vector>
 
 #include "kernels/cuda/conv2d.h"
@@ -42,19 +43,49 @@ void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats&
     for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
       if (tile != TileKind::small && !vectors) continue;
       // One launch for all, sums in a second one, by the last block, and by the last blocks of two groups and then of both.
-      for (const auto& [splits, group] : {std::pair{1, 0}, {3, 0}, {3, 3}, {3, 2}}) {
-        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group};
+      // Of 51 tiles of k a pipeline goes round often, of one or two it is never full.
+      for (const auto& [splits, group, stages] : {std::tuple{1, 0, 4}, {1, 0, 8}, {3, 0, 3}, {3, 3, 6}, {3, 2, 4}}) {
+        const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group, .stages = stages};
         Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
         std::vector<uint32_t> counters(counters_of(plan, size, arithmetic), 0);
         CAPTURE(static_cast<int>(arithmetic));
         CAPTURE(static_cast<int>(tile));
         CAPTURE(splits);
         CAPTURE(group);
+        CAPTURE(stages);
         CHECK(f(arithmetic, plan, {workspace.data(), counters.data()}, nullptr) == expected);
         CHECK(std::all_of(counters.begin(), counters.end(), [](uint32_t c) { return c == 0; }));
       }
     }
   }
+}
+
+/// Runs f(arithmetic, plan, scratch, stream) with pipelines of every depth: all must return the same bits.
+template <class F>
+void check_depths(const emulated::GemmSize& size, F f) {
+  for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
+    for (const TileKind tile : {TileKind::small, size.between, TileKind::large}) {
+      const auto run = [&](int stages) {
+        const GemmPlan plan{.tile = tile, .vectors = true, .splits = 2, .group = 2, .stages = stages};
+        Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
+        std::vector<uint32_t> counters(counters_of(plan, size, arithmetic), 0);
+        return f(arithmetic, plan, emulated::GemmScratch{workspace.data(), counters.data()}, nullptr);
+      };
+      const Floats expected = run(4);
+      for (const int stages : {3, 6, 8}) {
+        CAPTURE(static_cast<int>(arithmetic));
+        CAPTURE(static_cast<int>(tile));
+        CAPTURE(stages);
+        CHECK(run(stages) == expected);
+      }
+    }
+  }
+}
+
+Floats reals(int64_t size, unsigned seed) {
+  Floats values = integers(size, seed);
+  for (size_t i = 0; i < values.size(); ++i) values[i] *= 0.1f + 0.01f * static_cast<float>(i % 13);
+  return values;
 }
 
 // Several tiles in both directions, none of them full.
@@ -88,6 +119,33 @@ void check_conv2d(const Conv2dShape& s, Stream stream_of_orders) {
 }
 
 }  // namespace
+
+TEST_CASE("gemm kernels: the same bits with pipelines of every depth") {
+  const Conv2dShape& s = kStride2;
+  const Floats x = reals(s.input_size(), 21), w = reals(s.filter_size(), 22), dy = reals(s.output_size(), 23);
+  check_depths(emulated::conv2d_size(s), [&](Arithmetic a, const GemmPlan& plan, const auto& scratch, Stream stream) {
+    Floats y(dy.size(), NAN);
+    emulated::conv2d(s, a, plan, x.data(), w.data(), nullptr, y.data(), scratch, stream);
+    return y;
+  });
+  check_depths(emulated::conv2d_input_grad_size(s), [&](Arithmetic a, const GemmPlan& plan, const auto& scratch, Stream stream) {
+    Floats dx(x.size(), NAN);
+    emulated::conv2d_input_grad(s, a, plan, dy.data(), w.data(), nullptr, dx.data(), scratch, stream);
+    return dx;
+  });
+  check_depths(emulated::conv2d_filter_grad_size(s), [&](Arithmetic a, const GemmPlan& plan, const auto& scratch, Stream stream) {
+    Floats dw(w.size(), NAN);
+    emulated::conv2d_filter_grad(s, a, plan, x.data(), dy.data(), dw.data(), scratch, stream);
+    return dw;
+  });
+  const emulated::MatmulShape z{36, 68, 300, false, false};
+  const Floats a = reals(z.m * z.k, 24), b = reals(z.k * z.n, 25);
+  check_depths(emulated::matmul_size(z), [&](Arithmetic arithmetic, const GemmPlan& plan, const auto& scratch, Stream stream) {
+    Floats c(static_cast<size_t>(z.m * z.n), NAN);
+    emulated::matmul(z, arithmetic, plan, a.data(), b.data(), nullptr, c.data(), scratch, stream);
+    return c;
+  });
+}
 
 TEST_CASE("gemm kernels: conv2d with every plan") {
   for (const Conv2dShape& s : kConvolutions) check_conv2d(s, nullptr);

@@ -10,6 +10,7 @@ using namespace forger::FORGER_DEVICE;
 
 namespace {
 
+constexpr Multiprocessors kH200;
 constexpr Arithmetic kAll[] = {Arithmetic::ffma, Arithmetic::tf32, Arithmetic::tf32x3, Arithmetic::bf16};
 
 GemmSize matrix(int64_t m, int64_t n, int64_t k) {
@@ -30,11 +31,11 @@ TEST_CASE("gemm plan: within its limits, for any size and any GPU") {
         for (const int sms : {1, 20, 108, 132}) {
           for (const Arithmetic arithmetic : kAll) {
             for (const bool vectors : {false, true}) {
-              const GemmPlan plan = plan_gemm(matrix(m, n, k), arithmetic, vectors, sms);
+              const GemmPlan plan = plan_gemm(matrix(m, n, k), arithmetic, vectors, {sms});
               CAPTURE(m);
               CAPTURE(n);
               CAPTURE(k);
-              CHECK(plan == plan_gemm(matrix(m, n, k), arithmetic, vectors, sms));
+              CHECK(plan == plan_gemm(matrix(m, n, k), arithmetic, vectors, {sms}));
               CHECK(plan.vectors == vectors);
               CHECK((vectors || plan.tile == TileKind::small));
               CHECK(plan.splits >= 1);
@@ -56,14 +57,14 @@ TEST_CASE("gemm plan: within its limits, for any size and any GPU") {
 TEST_CASE("gemm plan: a long reduction into a small output is split until the GPU is busy") {
   for (const Arithmetic arithmetic : kAll) {
     const GemmSize filter_grad = matrix(64, 16 * 32, 32 * 28 * 28);
-    CHECK(blocks(filter_grad, arithmetic, plan_gemm(filter_grad, arithmetic, true, 132)) >= 132);
-    CHECK(plan_gemm(filter_grad, arithmetic, true, 1).splits < plan_gemm(filter_grad, arithmetic, true, 132).splits);
+    CHECK(blocks(filter_grad, arithmetic, plan_gemm(filter_grad, arithmetic, true, kH200)) >= 132);
+    CHECK(plan_gemm(filter_grad, arithmetic, true, {1}).splits < plan_gemm(filter_grad, arithmetic, true, kH200).splits);
   }
 }
 
 TEST_CASE("gemm plan: a product that fills the GPU gets the large tile and no splits") {
   for (const Arithmetic arithmetic : kAll) {
-    const GemmPlan plan = plan_gemm(matrix(1 << 20, 128, 2048), arithmetic, true, 132);
+    const GemmPlan plan = plan_gemm(matrix(1 << 20, 128, 2048), arithmetic, true, kH200);
     CHECK((plan.tile == TileKind::large));
     CHECK(plan.splits == 1);
   }
@@ -74,16 +75,16 @@ TEST_CASE("gemm plan: 64 output channels do not get a tile of 128") {
     GemmSize forward = matrix(1 << 20, 64, 2048), filter_grad = matrix(64, 2048, 1 << 20);
     forward.between = TileKind::tall;
     filter_grad.between = TileKind::wide;
-    CHECK(tile_size(arithmetic, plan_gemm(forward, arithmetic, true, 132).tile).n == 64);
-    CHECK(tile_size(arithmetic, plan_gemm(filter_grad, arithmetic, true, 132).tile).m == 64);
-    CHECK((plan_gemm(filter_grad, arithmetic, true, 132).tile == TileKind::wide));
+    CHECK(tile_size(arithmetic, plan_gemm(forward, arithmetic, true, kH200).tile).n == 64);
+    CHECK(tile_size(arithmetic, plan_gemm(filter_grad, arithmetic, true, kH200).tile).m == 64);
+    CHECK((plan_gemm(filter_grad, arithmetic, true, kH200).tile == TileKind::wide));
   }
 }
 
 TEST_CASE("gemm plan: partial sums are added by the last block of a tile where that is shorter than a launch") {
   constexpr Arithmetic kTf32 = Arithmetic::tf32;
   const auto cycles = [](const GemmSize& size, int splits, int group) {
-    return gemm_cycles(size, kTf32, {.tile = TileKind::small, .vectors = true, .splits = splits, .group = group}, 132);
+    return gemm_cycles(size, kTf32, {.tile = TileKind::small, .vectors = true, .splits = splits, .group = group}, kH200);
   };
   // Few splits of many tiles: the launch costs more than what it adds.
   const GemmSize many = matrix(1024, 512, 4096);
@@ -98,7 +99,7 @@ TEST_CASE("gemm plan: partial sums are added by the last block of a tile where t
 }
 
 TEST_CASE("gemm plan: a tiny product is one launch") {
-  for (const Arithmetic arithmetic : kAll) CHECK(plan_gemm(matrix(32, 64, 32), arithmetic, true, 132).splits == 1);
+  for (const Arithmetic arithmetic : kAll) CHECK(plan_gemm(matrix(32, 64, 32), arithmetic, true, kH200).splits == 1);
 }
 
 TEST_CASE("gemm pair plan: both products have tiles of one kind, and sums that no second launch adds up") {
@@ -106,8 +107,8 @@ TEST_CASE("gemm pair plan: both products have tiles of one kind, and sums that n
     for (const int sms : {1, 20, 132}) {
       for (const auto& [m, n, k] : {std::tuple<int64_t, int64_t, int64_t>{1568, 128, 2048}, {25'088, 128, 1024}, {32, 8, 8}}) {
         const GemmPair pair{matrix(m, n, k), matrix(128, k, m)};
-        const GemmPairPlan plan = plan_pair(pair, arithmetic, sms);
-        CHECK(plan == plan_pair(pair, arithmetic, sms));
+        const GemmPairPlan plan = plan_pair(pair, arithmetic, {sms});
+        CHECK(plan == plan_pair(pair, arithmetic, {sms}));
         const TileSize first = tile_size(arithmetic, plan.first.tile), second = tile_size(arithmetic, plan.second.tile);
         CHECK(first.blocks_per_sm == second.blocks_per_sm);
         CHECK(first.m * first.n == second.m * second.n);
@@ -128,14 +129,14 @@ TEST_CASE("gemm pair plan: together two products need fewer splits and less time
     input.between = TileKind::tall;
     filter.between = TileKind::wide;
     for (const Arithmetic arithmetic : {Arithmetic::tf32, Arithmetic::bf16}) {
-      const GemmPlan first = plan_gemm(input, arithmetic, true, 132, true),
-                     second = plan_gemm(filter, arithmetic, true, 132, true);
+      const GemmPlan first = plan_gemm(input, arithmetic, true, kH200, true),
+                     second = plan_gemm(filter, arithmetic, true, kH200, true);
       const GemmPair pair{input, filter};
-      const GemmPairPlan plan = plan_pair(pair, arithmetic, 132);
+      const GemmPairPlan plan = plan_pair(pair, arithmetic, kH200);
       if (pixels == 196) CHECK(plan.first.splits + plan.second.splits < first.splits + second.splits);
-      CHECK(pair_cycles(pair, arithmetic, plan, 132) <
-            gemm_cycles(input, arithmetic, first, 132) + gemm_cycles(filter, arithmetic, second, 132));
-      CHECK(is_faster_as_pair(pair, arithmetic, 132));
+      CHECK(pair_cycles(pair, arithmetic, plan, kH200) <
+            gemm_cycles(input, arithmetic, first, kH200) + gemm_cycles(filter, arithmetic, second, kH200));
+      CHECK(is_faster_as_pair(pair, arithmetic, kH200));
     }
   }
 }
@@ -146,7 +147,7 @@ TEST_CASE("gemm pair plan: products that fill a GPU with unlike tiles stay apart
   GemmSize input = matrix(pixels, 128, 16 * 64), filter = matrix(64, 16 * 128, pixels);
   input.between = TileKind::tall;
   filter.between = TileKind::wide;
-  CHECK_FALSE(is_faster_as_pair({input, filter}, Arithmetic::tf32, 132));
+  CHECK_FALSE(is_faster_as_pair({input, filter}, Arithmetic::tf32, kH200));
 }
 
 TEST_CASE("gemm pair plan: the product with the longer blocks starts") {
@@ -155,23 +156,23 @@ TEST_CASE("gemm pair plan: the product with the longer blocks starts") {
   CHECK(second_starts(pair, Arithmetic::tf32, plan));
   CHECK_FALSE(second_starts({pair.second, pair.first}, Arithmetic::tf32, plan));
   // A long block that starts last would run alone.
-  const auto cycles = [&](const GemmPair& p) { return pair_cycles(p, Arithmetic::tf32, plan, 1); };
+  const auto cycles = [&](const GemmPair& p) { return pair_cycles(p, Arithmetic::tf32, plan, {1}); };
   CHECK(cycles(pair) == doctest::Approx(cycles({pair.second, pair.first})));
 }
 
 TEST_CASE("gemm pair plan: a pair of which one product is missing is the other one") {
   const GemmSize filter = matrix(128, 2048, 6272);
-  const GemmPairPlan plan = plan_pair({{}, filter}, Arithmetic::tf32, 132);
+  const GemmPairPlan plan = plan_pair({{}, filter}, Arithmetic::tf32, kH200);
   CHECK(plan.first.splits == 1);
   CHECK(blocks_of({}, Arithmetic::tf32, plan.first) == 0);
-  CHECK(pair_cycles({{}, filter}, Arithmetic::tf32, plan, 132) ==
-        doctest::Approx(gemm_cycles(filter, Arithmetic::tf32, plan.second, 132)));
+  CHECK(pair_cycles({{}, filter}, Arithmetic::tf32, plan, kH200) ==
+        doctest::Approx(gemm_cycles(filter, Arithmetic::tf32, plan.second, kH200)));
 }
 
 TEST_CASE("gemm pair plan: candidates are of every kind of tiles, the best by estimate first") {
   const GemmPair pair{matrix(6272, 128, 2048), matrix(128, 2048, 6272)};
-  const auto plans = pair_plan_candidates(pair, Arithmetic::tf32, 132);
+  const auto plans = pair_plan_candidates(pair, Arithmetic::tf32, kH200);
   REQUIRE(plans.size() > 1);
   CHECK(plans.size() <= 12);
-  CHECK(plans.front() == plan_pair(pair, Arithmetic::tf32, 132));
+  CHECK(plans.front() == plan_pair(pair, Arithmetic::tf32, kH200));
 }

@@ -19,7 +19,7 @@ int main() {
     launches.emplace(static_cast<const char*>(kernel) - static_cast<const char*>(here.dli_fbase), threads, shared_bytes);
   };
   for (const int multiprocessors : {1, 132}) {  // small problems get large tiles where there is little to fill
-    const Place place{.stream = reinterpret_cast<Stream>(&options), .target = {.multiprocessors = multiprocessors}};
+    const Place place{.stream = reinterpret_cast<Stream>(&options), .target = {.multiprocessors = {multiprocessors}}};
     for (const Case& c : all_cases()) check_case(c, emulated::provider(), Fill::reals, place);
   }
   for (const auto& [address, threads, shared_bytes] : launches) fmt::print("{:x} {} {}\n", address, threads, shared_bytes);

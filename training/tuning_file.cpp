@@ -10,6 +10,12 @@
 #include "kernels/common/errors.h"
 
 namespace forger {
+namespace {
+
+/// Of the plans' texts: files of others are refused.
+constexpr int kFormat = 2;
+
+}  // namespace
 
 std::string tuning_file(const std::string& device) {
   const auto variable = [](const char* name) {
@@ -30,10 +36,12 @@ Tuning read_tuning(const std::string& path, const std::string& device) {
   if (!file) return {};
   const auto json = nlohmann::json::parse(file, nullptr, false);
   try {
-    if (json.at("device").get<std::string>() == device) return json.at("plans").get<Tuning>();
+    if (json.at("device").get<std::string>() == device && json.at("format").get<int>() == kFormat) {
+      return json.at("plans").get<Tuning>();
+    }
   } catch (const nlohmann::json::exception&) {
   }
-  fail<DataError>("{}: does not hold plans of kernels for {}; delete it to time them again", path, device);
+  fail<DataError>("{}: does not hold plans of this version's kernels for {}; delete it to time them again", path, device);
 }
 
 std::shared_ptr<const Tuning> tune(const Graph& step, const Backend& backend) {
@@ -53,7 +61,7 @@ void write_tuning(const std::string& path, const std::string& device, const Tuni
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   if (error) fail<DataError>("{}: its folder cannot be made: {}", path, error.message());
-  const std::string text = nlohmann::json{{"device", device}, {"plans", tuning}}.dump(1) + "\n";
+  const std::string text = nlohmann::json{{"device", device}, {"format", kFormat}, {"plans", tuning}}.dump(1) + "\n";
   write_file(path, {bytes_of(std::span<const char>(text))});
 }
 

@@ -153,9 +153,12 @@ std::vector<std::string> plans_of(const NodeView& v) {
 /// The plan that was timed for the node, or the best by estimate.
 template <Kind kKind>
 GemmPlan plan_for(const NodeView& v, const Product<kKind>& p, Arithmetic arithmetic) {
+  const Multiprocessors& gpu = v.target().multiprocessors;
   const auto timed = timed_plan<GemmPlan>(v, [&](const auto& f) {
-    for_each_plan(p.size, p.vectors, true, [&](const GemmPlan& plan) {
-      if (!blocks_wait(p.kWork) || fits_at_once(p.size, arithmetic, plan, v.target().together)) f(plan);
+    for_each_plan(p.size, arithmetic, p.vectors, true, gpu, [&](const GemmPlan& chosen) {
+      for_depths(p.size, arithmetic, chosen, gpu, [&](const GemmPlan& plan) {
+        if (!blocks_wait(p.kWork) || fits_at_once(p.size, arithmetic, plan, gpu, v.target().together)) f(plan);
+      });
     });
   });
   return timed ? *timed : *best_plan(p, arithmetic, v.target());
@@ -182,7 +185,7 @@ PreparedKernel prepare(const NodeView& v) {
   const Rows rows = rows_of(norm.input(0));
   const auto statistics = statistics_of(convolution);
   const TapeOf tape(epilogue_view(kKind == Kind::forward ? norm : convolution));
-  const auto run = [=, bias = has_bias(convolution), multiprocessors = v.target().multiprocessors](const KernelArgs& a) {
+  const auto run = [=, bias = has_bias(convolution), multiprocessors = v.target().multiprocessors.count](const KernelArgs& a) {
     const auto of_convolution = operands_of(*nodes_of<kKind>(*program).convolution, a);
     const auto of_norm = operands_of(*nodes_of<kKind>(*program).norm, a);
     const KernelArgs first{of_convolution, a.outputs, nullptr}, second{of_norm, a.outputs, nullptr};

@@ -75,8 +75,12 @@ Product matmul_product(const NodeView& v) {
 
 /// The plan that was timed for the node, or the best by estimate.
 GemmPlan plan_for(const NodeView& v, const Product& p, Arithmetic arithmetic) {
-  const auto timed = timed_plan<GemmPlan>(v, [&](const auto& f) { for_each_plan(p.size, p.vectors, p.one_launch, f); });
-  return timed ? *timed : plan_gemm(p.size, arithmetic, p.vectors, v.target().multiprocessors, p.one_launch);
+  const Multiprocessors& gpu = v.target().multiprocessors;
+  const auto timed = timed_plan<GemmPlan>(v, [&](const auto& f) {
+    for_each_plan(p.size, arithmetic, p.vectors, p.one_launch, gpu,
+                  [&](const GemmPlan& plan) { for_depths(p.size, arithmetic, plan, gpu, f); });
+  });
+  return timed ? *timed : plan_gemm(p.size, arithmetic, p.vectors, gpu, p.one_launch);
 }
 
 template <Product (*kOf)(const NodeView&), Arithmetic kArithmetic>
@@ -105,7 +109,7 @@ BatchNormStatistics statistics_args(const StatisticsOf& s, const KernelArgs& a) 
 /// Statistics of a convolution whose kernel makes none.
 PreparedKernel prepare_statistics(const NodeView& v) {
   const StatisticsOf s = *statistics_of(v);
-  const int multiprocessors = v.target().multiprocessors;
+  const int multiprocessors = v.target().multiprocessors.count;
   return {[=](const KernelArgs& a) {
             batch_norm_statistics(a.out<float>(0), statistics_args(s, a), multiprocessors, a.workspace, a.counters, a.stream);
           },
@@ -190,7 +194,7 @@ PreparedKernel prepare_direct(const NodeView& v) {
 
 PreparedKernel prepare_few_filter_grad(const NodeView& v) {
   const Conv2dShape s = conv2d_shape(v.attributes());
-  const int splits = few_filter_grad_splits(s, v.target().multiprocessors);
+  const int splits = few_filter_grad_splits(s, v.target().multiprocessors.count);
   return {[s, splits](const KernelArgs& a) {
             conv2d_few_filter_grad(s, splits, a.in<float>(0), a.in<float>(1), a.out<float>(0), nullptr,
                                    static_cast<float*>(a.workspace), a.counters, a.stream);

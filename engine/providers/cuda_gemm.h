@@ -17,9 +17,9 @@ struct Epilogues : TapeOf {
 /// By TileKind.
 inline constexpr const char* kTileNames[] = {"small", "tall", "wide", "large"};
 
-/// A plan as text, and back: tile, splits, splits of a group.
+/// A plan as text: tile, splits, splits of a group, stages.
 inline std::string to_text(const GemmPlan& plan) {
-  return fmt::format("{} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group);
+  return fmt::format("{} {} {} {}", kTileNames[static_cast<int>(plan.tile)], plan.splits, plan.group, plan.stages);
 }
 
 inline std::string to_text(const GemmPairPlan& plan) {

@@ -100,10 +100,11 @@ class Places {
 
 /// The plan that was timed for the node, or the best by estimate.
 GemmPairPlan plan_for(const NodeView& v, const GemmPair& pair, Arithmetic arithmetic) {
-  const int multiprocessors = v.target().multiprocessors;
-  const auto timed =
-      timed_plan<GemmPairPlan>(v, [&](const auto& f) { for_each_pair_plan(pair, arithmetic, multiprocessors, f); });
-  return timed ? *timed : plan_pair(pair, arithmetic, multiprocessors);
+  const Multiprocessors& gpu = v.target().multiprocessors;
+  const auto timed = timed_plan<GemmPairPlan>(v, [&](const auto& f) {
+    for_each_pair_plan(pair, arithmetic, gpu, [&](const GemmPairPlan& plan) { for_depths(pair, arithmetic, plan, gpu, f); });
+  });
+  return timed ? *timed : plan_pair(pair, arithmetic, gpu);
 }
 
 template <Arithmetic kArithmetic>
@@ -149,7 +150,7 @@ PreparedKernel prepare_few(const NodeView& v) {
   const Graph& program = program_of(v.node());
   const LayerGrads grads = *layer_grads_of(program);
   const Conv2dShape s = shape_of(program, grads);
-  const int splits = few_filter_grad_splits(s, v.target().multiprocessors);
+  const int splits = few_filter_grad_splits(s, v.target().multiprocessors.count);
   return {[s, splits, places = Places(program, grads)](const KernelArgs& a) {
             conv2d_few_filter_grad(s, splits, places.filter_operand(a, 0), places.filter_operand(a, 1), places.filter_grad(a),
                                    places.bias_grad(a), static_cast<float*>(a.workspace), a.counters, a.stream);

@@ -70,7 +70,7 @@ PreparedKernel prepare_max_pool_scatter(const NodeView& v) {
 }
 
 ReduceSumPlan reduce_sum_plan(const NodeView& v) {
-  return plan_reduce_sum(v.input(0).shape, v.attributes().list("axes"), v.target().multiprocessors);
+  return plan_reduce_sum(v.input(0).shape, v.attributes().list("axes"), v.target().multiprocessors.count);
 }
 
 std::optional<std::string> declines_reduce_sum(const NodeView& v) {

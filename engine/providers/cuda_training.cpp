@@ -27,7 +27,7 @@ PreparedKernel prepare_increment(const NodeView&) {
 PreparedKernel prepare_batch_norm_training(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   const double epsilon = v.attributes().real("epsilon"), momentum = v.attributes().real("momentum");
-  const int multiprocessors = v.target().multiprocessors;
+  const int multiprocessors = v.target().multiprocessors.count;
   return {[=, tape = TapeOf(epilogue_view(v))](const KernelArgs& a) {
             tape.pass(a, [&](const EpilogueArgs& epilogue) {
               batch_norm_training({.M = s.rows,
@@ -52,7 +52,7 @@ PreparedKernel prepare_batch_norm_training(const NodeView& v) {
 
 PreparedKernel prepare_batch_norm_apply(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
-  return {[=, tape = TapeOf(epilogue_view(v)), multiprocessors = v.target().multiprocessors](const KernelArgs& a) {
+  return {[=, tape = TapeOf(epilogue_view(v)), multiprocessors = v.target().multiprocessors.count](const KernelArgs& a) {
     tape.pass(a, [&](const EpilogueArgs& epilogue) {
       batch_norm_inference({.M = s.rows,
                             .C = s.channels,
@@ -72,7 +72,7 @@ PreparedKernel prepare_batch_norm_apply(const NodeView& v) {
 PreparedKernel prepare_batch_norm_inference(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
   const auto epsilon = static_cast<float>(v.attributes().real("epsilon"));
-  return {[=, multiprocessors = v.target().multiprocessors](const KernelArgs& a) {
+  return {[=, multiprocessors = v.target().multiprocessors.count](const KernelArgs& a) {
     batch_norm_inference({.M = s.rows,
                           .C = s.channels,
                           .x = a.in<float>(0),
@@ -89,7 +89,7 @@ PreparedKernel prepare_batch_norm_inference(const NodeView& v) {
 
 PreparedKernel prepare_batch_norm_grad(const NodeView& v) {
   const Rows s = rows_of(v.input(0));
-  const int multiprocessors = v.target().multiprocessors;
+  const int multiprocessors = v.target().multiprocessors.count;
   return {[=, tape = TapeOf(prologue_view(v))](const KernelArgs& a) {
             tape.pass(a, [&](const EpilogueArgs& epilogue) {
               batch_norm_grad({.M = s.rows,

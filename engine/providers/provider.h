@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "kernels/cuda/multiprocessors.h"
 #include "kernels/cuda/stream.h"
 
 namespace forger {
@@ -35,11 +36,11 @@ inline constexpr int kEmulatedTogether = 8;
 /// What kernels are chosen and made ready for.
 struct Target {
   Precision precision = Precision::fp32;
-  int multiprocessors = 132;         // of the GPU; an H200's where none is present
-  int memory_slack = 0;              // of the memory plan: launches run side by side only if they share no memory
-  bool fuse_statistics = false;      // convolutions make a batch norm's statistics: their tiles are in shared memory
-  int together = kEmulatedTogether;  // multiprocessors that blocks which wait for each other may fill; 0: none may wait
-  bool fuse_layer_grads = false;     // the gradients of a layer are one launch: there is a kernel that makes them
+  Multiprocessors multiprocessors = {};  // of the GPU; an H200's where none is present
+  int memory_slack = 0;                  // of the memory plan: launches run side by side only if they share no memory
+  bool fuse_statistics = false;          // convolutions make a batch norm's statistics: their tiles are in shared memory
+  int together = kEmulatedTogether;      // multiprocessors that blocks which wait for each other may fill; 0: none may wait
+  bool fuse_layer_grads = false;         // the gradients of a layer are one launch: there is a kernel that makes them
   std::shared_ptr<const Tuning> tuning = nullptr;  // in place of the kernels' own estimates, where it knows a problem
 };
 

@@ -51,7 +51,7 @@ PreparedKernel convolution(const NodeView& v) {
 
 PreparedKernel statistics(const NodeView& v) {
   const StatisticsOf s = *statistics_of(v);
-  const int multiprocessors = v.target().multiprocessors;
+  const int multiprocessors = v.target().multiprocessors.count;
   return {[=](const KernelArgs& a) {
             cuda::batch_norm_statistics(a.out<float>(0),
                                         {.M = s.size.rows,

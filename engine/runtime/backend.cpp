@@ -69,7 +69,7 @@ std::string describe_device(const DeviceChoice& choice, bool overlap, bool plann
   if (!present) return fmt::format("cuda:{}, not present ({}), planned for an H200", choice.index, why_not);
   const GpuInfo& gpu = gpus[static_cast<size_t>(choice.index)];
   backend.target.multiprocessors = gpu.multiprocessors;
-  backend.target.together = gpu.together ? gpu.multiprocessors : 0;
+  backend.target.together = gpu.together ? gpu.multiprocessors.count : 0;
   return fmt::format("cuda:{}, {}", choice.index, gpu.name);
 }
 
@@ -108,7 +108,7 @@ Backend make_backend(const BackendOptions& options, bool planning) {
     fail<ConfigError>("--precision: {} is for a GPU, the CPU computes in fp32; leave it out or use --device cuda",
                       name_of(backend.target.precision));
   }
-  if (choice.place != Place::emulator) backend.target.together = host ? 0 : backend.target.multiprocessors;
+  if (choice.place != Place::emulator) backend.target.together = host ? 0 : backend.target.multiprocessors.count;
   const bool vendor =
       std::any_of(backend.providers.begin(), backend.providers.end(), [](auto* p) { return p->name == "vendor"; });
   const bool overlap = wants_overlap(options, host, vendor);

@@ -193,11 +193,10 @@ std::vector<GpuInfo> list_gpus(std::string& why_not) {
   for (int i = 0; i < count; ++i) {
     cudaDeviceProp p{};
     if (cudaGetDeviceProperties(&p, i) != cudaSuccess) continue;
-    // As many blocks as the kernels' launch bounds promise must find their shared memory (gemm_tile.h): 8.0 has it, 8.6 has not.
-    constexpr size_t kSharedBytes = 160 << 10;
-    const bool together = p.cooperativeLaunch != 0 && p.sharedMemPerMultiprocessor >= kSharedBytes;
-    gpus.push_back(
-        {i, p.name, p.major, p.minor, p.multiProcessorCount, p.totalGlobalMem, static_cast<size_t>(p.l2CacheSize), together});
+    const Multiprocessors multiprocessors{p.multiProcessorCount,
+                                          std::min(p.sharedMemPerMultiprocessor, p.sharedMemPerBlockOptin + kReservedShared)};
+    gpus.push_back({i, p.name, p.major, p.minor, multiprocessors, p.totalGlobalMem, static_cast<size_t>(p.l2CacheSize),
+                    p.cooperativeLaunch != 0});
   }
   if (gpus.empty()) why_not = "no NVIDIA GPU is visible (see nvidia-smi and CUDA_VISIBLE_DEVICES)";
   return gpus;

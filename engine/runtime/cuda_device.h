@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/runtime/device.h"
+#include "kernels/cuda/multiprocessors.h"
 
 namespace forger {
 
@@ -15,7 +16,7 @@ struct GpuInfo {
   int index = 0;
   std::string name;
   int major = 0, minor = 0;  // compute capability
-  int multiprocessors = 0;
+  Multiprocessors multiprocessors = {};
   size_t total_bytes = 0;
   size_t l2_bytes = 0;
   bool together = false;  // may the blocks of a launch that fills it wait for each other?

@@ -80,7 +80,11 @@ BlockRange range_of(const GemmSize& size, const GemmPlan& plan, uint32_t* counte
   const int64_t tiles_n = ceil_div(size.n, T::kN), tiles = ceil_div(size.m, T::kM) * tiles_n;
   return {.blocks = static_cast<unsigned>(tiles * size.phases * plan.splits),
           .tiles = static_cast<unsigned>(std::max<int64_t>(tiles, 1)),
-          .grid = {.tiles_n = static_cast<int>(tiles_n), .splits = plan.splits, .group = plan.group, .counters = counters}};
+          .grid = {.tiles_n = static_cast<int>(tiles_n),
+                   .splits = plan.splits,
+                   .group = plan.group,
+                   .stages = plan.stages,
+                   .counters = counters}};
 }
 
 /// The result's gradient as a matrix, whose columns' sums are the bias gradient.
@@ -101,13 +105,12 @@ const char* conv2d_grads_declines(const Conv2dShape& s) {
   return s.C % 4 == 0 && s.K % 4 == 0 ? nullptr : "channels are not multiples of 4";
 }
 
-Conv2dGradsPlan conv2d_grads_plan(const Conv2dGrads& g, const GemmPairPlan& products, int multiprocessors) {
+Conv2dGradsPlan conv2d_grads_plan(const Conv2dGrads& g, const GemmPairPlan& products, const Multiprocessors& gpu) {
   if (!g.of_bias) return {products, 0};
   // Blocks enough for twice the multiprocessors, but no more than have some dozen KiB to read.
   constexpr int64_t kMostSplits = 64, kRowsPerThread = 8;
   const ColumnTiles all = bias_tiles(g, 1);
-  return {products,
-          static_cast<int>(column_tiles(all.rows, all.columns, kMostSplits, kRowsPerThread, 2 * multiprocessors).splits)};
+  return {products, static_cast<int>(column_tiles(all.rows, all.columns, kMostSplits, kRowsPerThread, 2 * gpu.count).splits)};
 }
 
 size_t conv2d_grads_workspace_bytes(const Conv2dGrads& g, const Conv2dGradsPlan& plan) {
@@ -148,7 +151,8 @@ void conv2d_grads(const Conv2dGrads& g, Arithmetic arithmetic, const Conv2dGrads
     const unsigned bias_blocks = bias.columns.tiles * static_cast<unsigned>(g.of_bias ? plan.bias_splits : 0);
     const LaunchShape shape{.grid_x = input_range.blocks + filter_range.blocks + bias_blocks,
                             .threads = T::kThreads,
-                            .shared_bytes = std::max(sizeof(GemmShared<T>), sizeof(GemmShared<FilterT>))};
+                            .shared_bytes = std::max(shared_bytes(size_of<Engine>(), input_plan.stages),
+                                                     shared_bytes(size_of<FilterEngine>(), filter_plan.stages))};
     const float *x = g.transposed ? args.gradient : args.input, *dy = g.transposed ? args.input : args.gradient;
     const auto filter = conv2d_filter_grad_problem<4>(g.shape, x, dy, args.filter_grad, filter_partials);
     const auto start = [&](auto kernel, const auto& input) {

@@ -34,7 +34,7 @@ struct Conv2dGradsArgs {
 /// Why a layer cannot be done so, as a static string; null: it can.
 const char* conv2d_grads_declines(const Conv2dShape& s);
 
-Conv2dGradsPlan conv2d_grads_plan(const Conv2dGrads& g, const GemmPairPlan& products, int multiprocessors);
+Conv2dGradsPlan conv2d_grads_plan(const Conv2dGrads& g, const GemmPairPlan& products, const Multiprocessors& gpu);
 size_t conv2d_grads_workspace_bytes(const Conv2dGrads& g, const Conv2dGradsPlan& plan);
 size_t conv2d_grads_counters(const Conv2dGrads& g, Arithmetic arithmetic, const Conv2dGradsPlan& plan);
 

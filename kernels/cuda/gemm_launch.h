@@ -24,6 +24,16 @@ using MmaEngines = Engines<MmaEngine<Rounding, Tile<64, 64, 32, 32>, 4>, MmaEngi
 using Tf32x3Engines = Engines<MmaEngine<Tf32x3, Tile<64, 64, 32, 32>, 3>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>,
                               MmaEngine<Tf32x3, Tile<64, 128, 32, 32>, 2>, MmaEngine<Tf32x3, Tile<128, 64, 32, 32>, 2>>;
 
+/// What tile_size says of the engine's tiles.
+template <class Engine>
+constexpr TileSize size_of() {
+  using T = typename Engine::TileType;
+  constexpr TileSize kSize{T::kM, T::kN, T::kThreads, Engine::kBlocksPerSm};
+  static_assert(shared_bytes(kSize, 0) == sizeof(GemmShared<T>));
+  static_assert(shared_bytes(kSize, 100) == offsetof(GemmShared<T>, c) + 100 * sizeof(typename GemmShared<T>::Stage));
+  return kSize;
+}
+
 struct NoColumns {
   static constexpr bool waits() { return false; }
 };
@@ -40,11 +50,12 @@ void launch_gemm(void (*kernel)(Problem, GemmGrid, E), const Problem& problem, i
   const GemmGrid grid{.tiles_n = static_cast<int>(ceil_div(n, T::kN)),
                       .splits = splits,
                       .group = plan.group,
+                      .stages = plan.stages,
                       .counters = finish ? counters : nullptr};
   const LaunchShape shape{.grid_x = static_cast<unsigned>(ceil_div(m, T::kM) * grid.tiles_n),
                           .grid_z = static_cast<unsigned>(phases * splits),
                           .threads = T::kThreads,
-                          .shared_bytes = sizeof(GemmShared<T>),
+                          .shared_bytes = shared_bytes(size_of<Engine>(), plan.stages),
                           .cooperative = columns.waits()};
   E tape(epilogue, problem.outputs);
   if constexpr (requires { tape.columns; }) tape.columns = columns;
@@ -53,19 +64,14 @@ void launch_gemm(void (*kernel)(Problem, GemmGrid, E), const Problem& problem, i
   split_k_sum(problem.partials, splits, problem.outputs, problem.bias, problem.n, problem.c, stream, epilogue);
 }
 
-template <class Engine>
-constexpr bool has_size(const TileSize& size) {
-  return Engine::TileType::kM == size.m && Engine::TileType::kN == size.n && Engine::kBlocksPerSm == size.blocks_per_sm;
-}
-
 /// Calls f.template operator()<Engine, kVec>() with what the plan names. kBetween: the problem's GemmSize::between.
 template <TileKind kBetween, class F>
 void with_engine(Arithmetic arithmetic, const GemmPlan& plan, F f) {
   const auto choose = [&]<class E, Arithmetic kArithmetic>() {
-    static_assert(has_size<typename E::Small>(tile_size(kArithmetic, TileKind::small)) &&
-                  has_size<typename E::Tall>(tile_size(kArithmetic, TileKind::tall)) &&
-                  has_size<typename E::Wide>(tile_size(kArithmetic, TileKind::wide)) &&
-                  has_size<typename E::Large>(tile_size(kArithmetic, TileKind::large)));
+    static_assert(size_of<typename E::Small>() == tile_size(kArithmetic, TileKind::small) &&
+                  size_of<typename E::Tall>() == tile_size(kArithmetic, TileKind::tall) &&
+                  size_of<typename E::Wide>() == tile_size(kArithmetic, TileKind::wide) &&
+                  size_of<typename E::Large>() == tile_size(kArithmetic, TileKind::large));
     if (!plan.vectors) return f.template operator()<typename E::Small, 1>();
     if (plan.tile == TileKind::large) return f.template operator()<typename E::Large, 4>();
     if constexpr (kBetween == TileKind::tall) {

@@ -1,6 +1,6 @@
 // The block of every matrix product here: C[M,N] = sum over k of A[M,k] B[k,N].
 //
-// A and B pass through shared memory in stages of 16 k, filled by cp.async three stages ahead; an engine (gemm_ffma.h,
+// A and B pass through shared memory in stages of 16 k, filled by cp.async all but one of a ring ahead; an engine (gemm_ffma.h,
 // gemm_mma.h) multiplies what is there; the result goes through shared memory, too, so that it leaves in whole rows.
 // What A, B and C are is a Problem's business (matrix_operands.h, conv2d_operands.h):
 //   kMajorA, kMajorB          along which axis its operands are contiguous
@@ -40,25 +40,37 @@ struct Tile {
   static constexpr int kThreads = kM / kWarpM * kWarpsN * 32;
 };
 
-inline constexpr int kStages = 4;
-
+/// A block's; the launch states shared_bytes(tile, stages), which may be more than this.
 template <class T>
 struct GemmShared {
   static constexpr int kRow = T::kN + 8;  // of the result: 8 words of padding spread a warp's rows over the banks
   struct Stage {
     float a[T::kM * kTileK], b[T::kN * kTileK];
   };
-  union {
-    Stage stages[kStages];
-    float c[T::kM * kRow];
-  };
   union {  // beside the result, which is still needed when they have been used
     ColumnSums<static_cast<unsigned>(T::kThreads)> sums;
     float warps[T::kThreads / 32][T::kN];
   };
   int row_offset[T::kM];
-  int slot, n0, split;  // of problems whose columns are summed: here they take no registers of the main loop
+  int slot, n0, split;                // of problems whose columns are summed: here they take no registers of the main loop
+  alignas(16) float c[T::kM * kRow];  // last, in the place of the ring
+
+  __device__ __forceinline__ Stage& stage(int i) { return reinterpret_cast<Stage*>(c)[i]; }
 };
+
+/// Waits for the oldest of the stages - 1 that are under way. The instruction has its number in itself, and no predicate:
+/// branches, the most frequent first, and compared so that the compiler makes no table of jumps of them.
+__device__ __forceinline__ void wait_for_stage(int stages) {
+  if (stages == 4) {
+    ptx::cp_async_wait<2>();
+  } else if (stages > 6) {
+    ptx::cp_async_wait<6>();
+  } else if (stages > 4) {
+    ptx::cp_async_wait<4>();
+  } else {
+    ptx::cp_async_wait<1>();
+  }
+}
 
 /// Where element (e, k) of an operand's tile lies.
 template <Major kMajor, int kExtent>
@@ -130,7 +142,7 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
 
 struct GemmGrid {
   int tiles_n = 1, splits = 1;
-  int group = 0;  // as in GemmPlan
+  int group = 0, stages = 4;  // as in GemmPlan
   uint32_t* counters = nullptr;
 };
 
@@ -328,25 +340,27 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   }
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
-  const auto fetch = [&](int tile) {
+  const auto fetch = [&](int tile, int slot) {
     if (tile < count) {
-      auto& stage = shared.stages[tile % kStages];
+      auto& stage = shared.stage(slot);
       loader_a.load(stage.a);
       loader_b.load(stage.b);
     }
     ptx::cp_async_commit();  // an empty group, too: the wait below counts groups
   };
-#pragma unroll
-  for (int tile = 0; tile < kStages - 1; ++tile) fetch(tile);
+#pragma unroll 1
+  for (int tile = 0; tile < grid.stages - 1; ++tile) fetch(tile, tile);
 
   Engine engine;
+  int slot = 0;  // of the ring: what is multiplied
 #pragma unroll 1
   for (int tile = 0; tile < count; ++tile) {
-    ptx::cp_async_wait<kStages - 2>();
+    wait_for_stage(grid.stages);
     __syncthreads();  // this stage is there for all; nobody reads the one before it any more
-    fetch(tile + kStages - 1);
-    const auto& stage = shared.stages[tile % kStages];
+    fetch(tile + grid.stages - 1, slot == 0 ? grid.stages - 1 : slot - 1);
+    const auto& stage = shared.stage(slot);
     engine.template multiply<Problem::kMajorA, Problem::kMajorB>(stage.a, stage.b);
+    if (++slot == grid.stages) slot = 0;
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
