@@ -6,6 +6,7 @@
 #include "engine/ops/op_spec.h"
 #include "engine/passes/passes.h"
 #include "engine/runtime/kernel_timer.h"
+#include "engine/runtime/program.h"
 
 namespace forger {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/memory/planner.h"
+#include "engine/ops/op_spec.h"
 #include "engine/providers/provider.h"
 
 namespace forger {
