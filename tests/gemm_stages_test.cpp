@@ -52,7 +52,8 @@ TEST_CASE("gemm stages: every plan's blocks find their shared memory, on every G
             const bool fits = is_allowed(plan.stages) && r.together(plan.stages) >= 1 &&
                               taken(r, plan.stages) <= gpu.shared_bytes &&
                               shared_bytes(r.tile, plan.stages) + kReservedShared <= gpu.shared_bytes;
-            const bool useful = plan.stages <= std::max<int64_t>(3, r.k_tiles + 1);
+            const bool fixed = !any_depth(arithmetic != Arithmetic::ffma, r.tile.m, r.tile.n);
+            const bool useful = fixed ? plan.stages == kUsualStages : plan.stages <= std::max<int64_t>(3, r.k_tiles + 1);
             const bool leaves_half = plan.stages <= 4 || 2 * taken(r, plan.stages) <= gpu.shared_bytes;
             ++plans;
             bad += !fits || !useful || !leaves_half;

@@ -115,7 +115,8 @@ template <class F>
 void for_depths(const GemmPair& pair, Arithmetic arithmetic, GemmPairPlan plan, const Multiprocessors& gpu, F f) {
   f(plan);
   const PairResidence r = residence_of(pair, arithmetic, plan, gpu);
-  const int first = other_stages(r.first, plan.first.stages), second = other_stages(r.second, plan.second.stages);
+  const int first = other_stages(arithmetic, r.first, plan.first.stages),
+            second = other_stages(arithmetic, r.second, plan.second.stages);
   if (first > 0) plan.first.stages = first;
   if (second > 0) plan.second.stages = second;
   if (first > 0 || second > 0) f(plan);

@@ -58,7 +58,7 @@ struct GemmPlan {
 };
 
 inline constexpr int kTileK = 16;  // reduction steps per stage of the pipeline
-inline constexpr int kStageCounts[] = {3, 4, 6, 8};
+inline constexpr int kStageCounts[] = {3, 4, 6, 8}, kUsualStages = 4;
 inline constexpr int kMaxSplits = 128;
 /// Of one tensor: offsets, and offsets of neighbours in the padding, are 32-bit.
 inline constexpr int64_t kMaxGemmElements = int64_t{1} << 30;
@@ -101,6 +101,12 @@ constexpr int blocks_per_sm(Arithmetic arithmetic, const GemmPlan& plan, const M
 /// Whether a tile leaves out what adds nothing to it (conv2d_taps.h). The largest one of the CUDA cores has no registers for
 /// that.
 constexpr bool leaves_out(bool tensor_cores, int m, int n) {
+  return tensor_cores || m * n < 128 * 128;
+}
+
+/// Whether a tile's pipeline may have another depth than the usual one. Again the largest one of the CUDA cores has no registers;
+/// nor would it gain, for its ring is no longer than the tile of C.
+constexpr bool any_depth(bool tensor_cores, int m, int n) {
   return tensor_cores || m * n < 128 * 128;
 }
 
@@ -205,6 +211,7 @@ struct Residence {
 /// The depth of the pipeline: four stages; three where another block then fits, or where there is no more to fetch; more where
 /// few blocks share a multiprocessor, until the time that they take for what is there covers a fetch.
 constexpr int choose_stages(Arithmetic arithmetic, const Residence& r) {
+  if (!any_depth(arithmetic != Arithmetic::ffma, r.tile.m, r.tile.n)) return kUsualStages;
   if (!r.fills(4) || r.together(3) > r.together(4)) return 3;
   const double cycles = stage_cycles(arithmetic, r.tile) * static_cast<double>(r.together(4));
   int stages = 4;
@@ -217,7 +224,8 @@ constexpr int choose_stages(Arithmetic arithmetic, const Residence& r) {
 
 /// A depth to try beside the chosen one, since the latency of a fetch is no more than a guess: the next one if there is room for
 /// it, or else the one before. 0: neither.
-constexpr int other_stages(const Residence& r, int chosen) {
+constexpr int other_stages(Arithmetic arithmetic, const Residence& r, int chosen) {
+  if (!any_depth(arithmetic != Arithmetic::ffma, r.tile.m, r.tile.n)) return 0;
   if (chosen == 3) return r.fills(4) && r.together(4) > 0 ? 4 : 0;
   const int more = chosen + 2;
   if (more <= 8 && r.fills(more) && r.leaves_half(more)) return more;
@@ -258,7 +266,7 @@ constexpr void for_each_plan(const GemmSize& size, Arithmetic arithmetic, bool v
 template <class F>
 constexpr void for_depths(const GemmSize& size, Arithmetic arithmetic, GemmPlan plan, const Multiprocessors& gpu, F f) {
   f(plan);
-  plan.stages = other_stages(residence_of(size, arithmetic, plan, gpu), plan.stages);
+  plan.stages = other_stages(arithmetic, residence_of(size, arithmetic, plan, gpu), plan.stages);
   if (plan.stages > 0) f(plan);
 }
 

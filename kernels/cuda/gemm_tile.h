@@ -61,11 +61,11 @@ struct GemmShared {
 /// Waits for the oldest of the stages - 1 that are under way. The instruction has its number in itself, and no predicate:
 /// branches, the most frequent first, and compared so that the compiler makes no table of jumps of them.
 __device__ __forceinline__ void wait_for_stage(int stages) {
-  if (stages == 4) {
+  if (stages == kUsualStages) {
     ptx::cp_async_wait<2>();
   } else if (stages > 6) {
     ptx::cp_async_wait<6>();
-  } else if (stages > 4) {
+  } else if (stages > kUsualStages) {
     ptx::cp_async_wait<4>();
   } else {
     ptx::cp_async_wait<1>();
@@ -142,7 +142,7 @@ __device__ __forceinline__ void finish_tile(const Problem& problem, const E& epi
 
 struct GemmGrid {
   int tiles_n = 1, splits = 1;
-  int group = 0, stages = 4;  // as in GemmPlan
+  int group = 0, stages = kUsualStages;  // as in GemmPlan
   uint32_t* counters = nullptr;
 };
 
@@ -330,7 +330,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   int split = split_of(block, grid);
   const int64_t all_tiles = ceil_div(problem.k, kTileK);
   const int first = static_cast<int>(all_tiles * split / grid.splits);
-  const int count = static_cast<int>(all_tiles * (split + 1) / grid.splits) - first;
+  int left = static_cast<int>(all_tiles * (split + 1) / grid.splits) - first;
 
   for (int row = static_cast<int>(threadIdx.x); row < T::kM; row += T::kThreads) {
     shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
@@ -340,27 +340,31 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   }
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
-  const auto fetch = [&](int tile, int slot) {
-    if (tile < count) {
+  constexpr bool kAnyDepth = any_depth(Engine::kTensorCores, T::kM, T::kN);
+  constexpr int kUnroll = kAnyDepth ? 1 : kUsualStages - 1;
+  const int stages = kAnyDepth ? grid.stages : kUsualStages;
+  const auto fetch = [&](bool is_there, int slot) {
+    if (is_there) {
       auto& stage = shared.stage(slot);
       loader_a.load(stage.a);
       loader_b.load(stage.b);
     }
     ptx::cp_async_commit();  // an empty group, too: the wait below counts groups
   };
-#pragma unroll 1
-  for (int tile = 0; tile < grid.stages - 1; ++tile) fetch(tile, tile);
+#pragma unroll kUnroll
+  for (int tile = 0; tile < stages - 1; ++tile) fetch(tile < left, tile);
 
   Engine engine;
-  int slot = 0;  // of the ring: what is multiplied
+  int slot = 0, free = stages - 1;  // of the ring: what is multiplied, and what was before it
 #pragma unroll 1
-  for (int tile = 0; tile < count; ++tile) {
-    wait_for_stage(grid.stages);
+  for (; left > 0; --left) {
+    wait_for_stage(stages);
     __syncthreads();  // this stage is there for all; nobody reads the one before it any more
-    fetch(tile + grid.stages - 1, slot == 0 ? grid.stages - 1 : slot - 1);
+    fetch(left >= stages, free);
     const auto& stage = shared.stage(slot);
     engine.template multiply<Problem::kMajorA, Problem::kMajorB>(stage.a, stage.b);
-    if (++slot == grid.stages) slot = 0;
+    free = slot;
+    slot = slot + 1 == stages ? 0 : slot + 1;
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
