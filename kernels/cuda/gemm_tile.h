@@ -341,7 +341,7 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
   constexpr bool kAnyDepth = any_depth(Engine::kTensorCores, T::kM, T::kN);
-  constexpr int kUnroll = kAnyDepth ? 1 : kUsualStages - 1;
+  [[maybe_unused]] constexpr int kUnroll = kAnyDepth ? 1 : kUsualStages - 1;
   const int stages = kAnyDepth ? grid.stages : kUsualStages;
   const auto fetch = [&](bool is_there, int slot) {
     if (is_there) {
