@@ -81,10 +81,10 @@ constexpr TileSize tile_size(Arithmetic arithmetic, TileKind tile) {
   return {};
 }
 
-/// Shared memory of a block (GemmShared in gemm_tile.h): sums of columns by warps, the rows' places in C and three words; then,
+/// Shared memory of a block (GemmShared in gemm_tile.h): sums of columns by warps, the rows' places in C and four words; then,
 /// in one place, first the stages and afterwards the tile of C.
 constexpr size_t shared_bytes(const TileSize& tile, int stages) {
-  const int sums = tile.threads / 32 * std::max(32 * 8, tile.n * 4), words = 4 * (tile.m + 3);
+  const int sums = tile.threads / 32 * std::max(32 * 8, tile.n * 4), words = 4 * (tile.m + 4);
   const int ring = stages * (tile.m + tile.n) * kTileK * 4, result = tile.m * (tile.n + 8) * 4;
   return static_cast<size_t>((sums + words + 15) / 16 * 16 + std::max(ring, result));
 }

@@ -52,7 +52,7 @@ struct GemmShared {
     float warps[T::kThreads / 32][T::kN];
   };
   int row_offset[T::kM];
-  int slot, n0, split;                // of problems whose columns are summed: here they take no registers of the main loop
+  int slot, m0, n0, split;            // of problems whose columns are summed: here they take no registers of the main loop
   alignas(16) float c[T::kM * kRow];  // last, in the place of the ring
 
   __device__ __forceinline__ Stage& stage(int i) { return reinterpret_cast<Stage*>(c)[i]; }
@@ -336,12 +336,15 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
     shared.row_offset[row] = m0 + row < problem.m ? problem.row_offset(m0 + row) : -1;
   }
   if constexpr (requires { epilogue.columns; }) {
-    if (threadIdx.x == 0) shared.slot = problem.template slot<T::kM>(m0 / T::kM), shared.n0 = n0, shared.split = split;
+    if (threadIdx.x == 0) {
+      shared.slot = problem.template slot<T::kM>(m0 / T::kM);
+      shared.m0 = m0, shared.n0 = n0, shared.split = split;
+    }
   }
   auto loader_a = problem.template loader_a<T>(m0, first * kTileK);
   auto loader_b = problem.template loader_b<T>(n0, first * kTileK);
   constexpr bool kAnyDepth = any_depth(Engine::kTensorCores, T::kM, T::kN);
-  constexpr int kUnroll = kAnyDepth ? 1 : kUsualStages - 1;
+  [[maybe_unused]] constexpr int kUnroll = kAnyDepth ? 1 : kUsualStages - 1;
   const int stages = kAnyDepth ? grid.stages : kUsualStages;
   const auto fetch = [&](bool is_there, int slot) {
     if (is_there) {
@@ -355,15 +358,14 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
   for (int tile = 0; tile < stages - 1; ++tile) fetch(tile < left, tile);
 
   Engine engine;
-  int slot = 0, free = stages - 1;  // of the ring: what is multiplied, and what was before it
+  int slot = 0;  // of the ring: what is multiplied
 #pragma unroll 1
   for (; left > 0; --left) {
     wait_for_stage(stages);
     __syncthreads();  // this stage is there for all; nobody reads the one before it any more
-    fetch(left >= stages, free);
+    fetch(left >= stages, slot == 0 ? stages - 1 : slot - 1);
     const auto& stage = shared.stage(slot);
     engine.template multiply<Problem::kMajorA, Problem::kMajorB>(stage.a, stage.b);
-    free = slot;
     slot = slot + 1 == stages ? 0 : slot + 1;
   }
   ptx::cp_async_wait<0>();
@@ -385,7 +387,8 @@ __device__ __forceinline__ void gemm_block(Problem problem, const GemmGrid& grid
     if constexpr (Where::kAnew) n0 = column_of<Engine>(where(), grid);
   }
   if constexpr (requires { epilogue.columns; }) {
-    finish_tile<Engine>(problem, epilogue, m0, n0);
+    // Read anew only where that saves a register: for the tiles of the CUDA cores it costs one.
+    finish_tile<Engine>(problem, epilogue, Engine::kTensorCores ? shared.m0 : m0, n0);
   } else {
     store_tile<Engine, true>(problem, epilogue, n0, problem.c);
   }
