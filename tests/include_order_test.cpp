@@ -33,7 +33,7 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
       "kernels/onednn", "kernels/cuda", "kernels/vendor"}},
     {"engine/runtime",
      {"engine/graph", "engine/ops", "engine/passes", "engine/memory", "engine/providers", "kernels/common", "kernels/reference",
-      "kernels/cuda/check.h", "kernels/cuda/stream.h", "kernels/emulation/grid.h"}},
+      "kernels/cuda/check.h", "kernels/cuda/multiprocessors.h", "kernels/cuda/stream.h", "kernels/emulation/grid.h"}},
     {"models", {"engine", "datasets", "kernels/common", "kernels/reference"}},
     {"evaluation", {"models", "engine", "datasets", "kernels/common"}},
     {"training", {"evaluation", "models", "engine", "datasets", "kernels/common"}},
