@@ -80,7 +80,7 @@ for precision in tf32 bf16 fp32; do
   measure 30 "$forger" bench step dcgan --device cuda --precision $precision --fakes shared --batches 32,256,1024 --repeats 15 --format json
   measure 60 "$forger" bench step dcgan --device cuda --precision $precision --providers vendor,cuda --batches 32,256,1024 --repeats 15 --format json
 done
-for launches in apart joined overlapped; do # side by side: a ratio, whatever the machine does meanwhile
+for launches in unfused apart joined overlapped; do # side by side: a ratio, whatever the machine does meanwhile
   measure 30 "$forger" bench step dcgan --device cuda --launches $launches --batches 32,256,1024 --repeats 15 --format json
 done
 export FORGER_CACHE=$out/logs/cache # plans that are timed here stay here

@@ -49,9 +49,11 @@ std::vector<Option> common_options() {
       changeable({.name = "device", .value = "auto", .help = "auto, cpu, cuda, cuda:N or emulated; auto: a GPU if there is one"}),
       choice_option("autotune", "off", {"off", "on"},
                     "on a GPU: time the plans of matrix products once per kind of GPU and keep the fastest for later runs"),
-      choice_option("launches", "joined", {"apart", "joined", "overlapped"},
-                    "on a GPU; joined: a convolution and its batch norm in one launch where that pays; overlapped: and launches "
-                    "begin while those before them end"),
+      choice_option(
+          "launches", "joined", {"unfused", "apart", "joined", "overlapped"},
+          "unfused: every operation by itself, to compare; on a GPU, apart: no blocks wait for each other; joined: a "
+          "convolution and its batch norm in one launch where that pays; overlapped: and launches begin while those before "
+          "them end"),
       {.name = "providers", .value = "auto", .help = "kernels, best first; auto: all that the device has"},
       integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (the number is kept for resume, results depend on it)"),
       changeable(integer_option("log-every", 100, 1, kAny, "steps between log lines")),

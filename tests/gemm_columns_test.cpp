@@ -253,14 +253,17 @@ TEST_CASE("gemm columns: the same bits in every order of threads and blocks") {
 }
 
 TEST_CASE("gemm columns: the same bits with pipelines of every depth") {
-  for (const bool backward : {false, true}) {
+  enum class Way : uint8_t { forward, backward, apart };
+  for (const Way way : {Way::forward, Way::backward, Way::apart}) {
+    const bool backward = way != Way::forward;
     Problem p(backward ? kStride2 : kStride1, backward);
     for (float& v : p.a) v *= 1.1f;  // sums that depend on their order
     for (const TileKind tile : {TileKind::small, TileKind::tall, TileKind::large}) {
       for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
         const auto run = [&](int stages) {
           const GemmPlan plan{.tile = tile, .vectors = true, .splits = 3, .group = 3, .stages = stages};
-          return (backward ? run_backward : run_forward)(p, arithmetic, plan, nullptr);
+          return backward ? run_backward(p, arithmetic, plan, nullptr, way == Way::apart)
+                          : run_forward(p, arithmetic, plan, nullptr);
         };
         const Results expected = run(4);
         for (const int stages : {3, 6, 8}) CHECK(run(stages) == expected);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/ops/ops.h"
+#include "engine/passes/passes.h"
 #include "engine/runtime/backend.h"
 #include "engine/runtime/dependencies.h"
 #include "engine/runtime/emulated_device.h"
@@ -197,11 +198,13 @@ TEST_CASE("gpu runtime: backends say what does not fit") {
   CHECK(error({.device = "emulated", .providers = "onednn"}).find("choose among emulated") != std::string::npos);
   CHECK(error({.device = "cpu", .precision = "bf16"}).find("--device cuda") != std::string::npos);
   CHECK(error({.device = "cpu", .precision = "fp8"}).find("fp32, tf32, bf16") != std::string::npos);
-  CHECK(error({.device = "emulated", .launches = "fast"}).find("'fast' is not one of apart, joined, overlapped") !=
+  CHECK(error({.device = "emulated", .launches = "fast"}).find("'fast' is not one of unfused, apart, joined, overlapped") !=
         std::string::npos);
   CHECK(error({.device = "cpu", .launches = "overlapped"}).find("a CPU runs one launch after another") != std::string::npos);
   CHECK(open_backend({.device = "emulated", .launches = "overlapped"}).target.together > 0);
   CHECK(open_backend({.device = "emulated", .launches = "apart"}).target.together == 0);
+  CHECK(passes_for(open_backend({.device = "cpu", .launches = "unfused"}).target).empty());
+  CHECK_FALSE(passes_for(open_backend({.device = "cpu"}).target).empty());
   CHECK(open_backend({.device = "emulated"}).target.precision == Precision::tf32);
   CHECK(open_backend({.device = "cpu"}).description == "cpu, fp32, providers onednn,reference");
   std::string why_not;

@@ -76,8 +76,8 @@ std::string describe_device(const DeviceChoice& choice, bool overlap, bool plann
 /// Checks --launches.
 bool wants_overlap(const BackendOptions& options, bool host, bool vendor) {
   const std::string& launches = options.launches;
-  if (launches != "apart" && launches != "joined" && launches != "overlapped") {
-    fail<ConfigError>("--launches: '{}' is not one of apart, joined, overlapped", launches);
+  if (launches != "unfused" && launches != "apart" && launches != "joined" && launches != "overlapped") {
+    fail<ConfigError>("--launches: '{}' is not one of unfused, apart, joined, overlapped", launches);
   }
   if (launches != "overlapped") return false;
   if (host) fail<ConfigError>("--launches: a CPU runs one launch after another; leave it out or use --device cuda");
@@ -115,6 +115,7 @@ Backend make_backend(const BackendOptions& options, bool planning) {
   const std::string device = describe_device(choice, overlap, planning, backend);
   // cuDNN's convolutions end where they end.
   if (vendor || options.launches == "apart") backend.target.together = 0;
+  backend.target.fuse = options.launches != "unfused";
   std::string names;
   for (const Provider* p : backend.providers) names += (names.empty() ? "" : ",") + std::string(p->name);
   backend.description = fmt::format("{}, {}, providers {}", device, name_of(backend.target.precision), names);

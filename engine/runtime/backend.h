@@ -19,8 +19,9 @@ struct BackendOptions {
   std::string device = "auto";     // auto | cpu | cuda | cuda:N | emulated; auto: a GPU if there is one
   std::string providers = "auto";  // names in order; auto: onednn,reference or cuda or emulated
   std::string precision = "auto";  // fp32 | tf32 | bf16; auto: fp32 on the CPU, tf32 on a GPU
-  // A GPU's. apart: no launch has blocks that wait for each other; joined: a convolution goes on with the batch norm behind it
-  // where that pays; overlapped: and a launch begins while the ones before it end, which does not change a bit.
+  // unfused: every operation by itself, to compare with. Of a GPU's launches, apart: none has blocks that wait for each other;
+  // joined: a convolution goes on with the batch norm behind it where that pays; overlapped: and a launch begins while the
+  // ones before it end, which does not change a bit.
   std::string launches = "joined";
 };
 

@@ -29,6 +29,7 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
 }
 
 std::vector<Pass> passes_for(const Target& target) {
+  if (!target.fuse) return {};
   return default_passes(
       {.statistics = target.fuse_statistics, .columns = target.together > 0, .layer_grads = target.fuse_layer_grads});
 }

@@ -22,7 +22,7 @@ struct Program {
 /// Runs the passes, chooses a kernel for every node (the first provider that supports it), plans memory.
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target,
                 std::span<const struct Pass> passes);
-/// The default passes for a target.
+/// The default passes for a target; none where it fuses nothing.
 std::vector<struct Pass> passes_for(const Target& target);
 /// With those.
 Program compile(const Graph& graph, std::span<const Provider* const> providers, const Target& target = {});
