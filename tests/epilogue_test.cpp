@@ -31,6 +31,7 @@ const ElementwiseTape kRare{3,
 /// out[first of this thread ...] = the epilogue of x there; a thread has kQuads quads, `stride` elements apart.
 template <int kQuads>
 void epilogue_probe_f32_kernel(const float* x, emulated::Epilogue epilogue, int64_t stride, float* out) {
+  emulated::begin_kernel();
   const int64_t thread = emulated::blockIdx.x * 32 + emulated::threadIdx.x;
   emulated::float4 v[kQuads];
   int64_t first[kQuads];

@@ -198,16 +198,7 @@ PreparedKernel prepare(const NodeView& v) {
                epilogue, {.sums = a.out<float>(1)});
       });
     } else if constexpr (kKind == Kind::forward) {
-      const BatchNormStatistics to{.M = rows.rows,
-                                   .C = rows.channels,
-                                   .running_mean = first.in<float>(statistics->running),
-                                   .running_var = first.in<float>(statistics->running + 1),
-                                   .epsilon = statistics->epsilon,
-                                   .momentum = statistics->momentum,
-                                   .mean = a.out<float>(1),
-                                   .inv_std = a.out<float>(2),
-                                   .new_running_mean = a.out<float>(3),
-                                   .new_running_var = a.out<float>(4)};
+      const BatchNormStatistics to = statistics_args(*statistics, first);
       const BatchNormApply apply{second.in<float>(3), second.in<float>(4), a.out<float>(5)};
       tape.pass(second, [&](const EpilogueArgs& epilogue) {
         launch(p.shape, kArithmetic, plan, first.in<float>(0), first.in<float>(1), add, a.out<float>(0), scratch, a.stream,
@@ -237,7 +228,7 @@ PreparedKernel prepare(const NodeView& v) {
       }
     }
   };
-  return {run, needs.workspace_bytes, needs.counters, needs.flags};
+  return {run, needs.workspace_bytes, needs.counters, needs.flags, in_words(plan, kArithmetic)};
 }
 
 /// For programs that no other kernel runs.

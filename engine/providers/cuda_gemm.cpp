@@ -93,19 +93,6 @@ std::vector<std::string> plans_of(const NodeView& v) {
   return all;
 }
 
-BatchNormStatistics statistics_args(const StatisticsOf& s, const KernelArgs& a) {
-  return {.M = s.size.rows,
-          .C = s.size.channels,
-          .running_mean = a.in<float>(s.running),
-          .running_var = a.in<float>(s.running + 1),
-          .epsilon = s.epsilon,
-          .momentum = s.momentum,
-          .mean = a.out<float>(1),
-          .inv_std = a.out<float>(2),
-          .new_running_mean = a.out<float>(3),
-          .new_running_var = a.out<float>(4)};
-}
-
 /// Statistics of a convolution whose kernel makes none.
 PreparedKernel prepare_statistics(const NodeView& v) {
   const StatisticsOf s = *statistics_of(v);
@@ -130,14 +117,15 @@ PreparedKernel prepare_conv2d(const NodeView& v) {
     });
   };
   if (!statistics) {
-    return {[run](const KernelArgs& a) { run(a, nullptr); }, workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
+    return {[run](const KernelArgs& a) { run(a, nullptr); }, workspace_bytes(plan, size), counters_of(plan, size, kArithmetic), 0,
+            in_words(plan, kArithmetic)};
   }
   const ColumnNeeds needs = conv2d_needs(s, kArithmetic, plan, ColumnWork::statistics);
   return {[run, statistics](const KernelArgs& a) {
             const BatchNormStatistics to = statistics_args(*statistics, a);
             run(a, &to);
           },
-          needs.workspace_bytes, needs.counters};
+          needs.workspace_bytes, needs.counters, 0, in_words(plan, kArithmetic)};
 }
 
 template <Arithmetic kArithmetic>
@@ -151,7 +139,7 @@ PreparedKernel prepare_input_grad(const NodeView& v) {
                                 scratch_of(a), a.stream, epilogue);
             });
           },
-          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic), 0, in_words(plan, kArithmetic)};
 }
 
 template <Arithmetic kArithmetic>
@@ -162,7 +150,7 @@ PreparedKernel prepare_filter_grad(const NodeView& v) {
   return {[s, plan](const KernelArgs& a) {
             conv2d_filter_grad(s, kArithmetic, plan, a.in<float>(0), a.in<float>(1), a.out<float>(0), scratch_of(a), a.stream);
           },
-          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic), 0, in_words(plan, kArithmetic)};
 }
 
 template <Arithmetic kArithmetic>
@@ -176,7 +164,7 @@ PreparedKernel prepare_matmul(const NodeView& v) {
                      a.stream, epilogue);
             });
           },
-          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic)};
+          workspace_bytes(plan, size), counters_of(plan, size, kArithmetic), 0, in_words(plan, kArithmetic)};
 }
 
 /// The direct convolutions with an optional bias.

@@ -127,6 +127,8 @@ PreparedKernel prepare_grads(const NodeView& v) {
   const size_t gradient = *gradient_of_filter_grad(*grads.filter, grads.layer);
   std::optional<Epilogues> epilogues;
   if (grads.input) epilogues.emplace(NodeView(program, *grads.input, v.target()));
+  const std::string words = (grads.input ? "input gradient: " + in_words(plan.products.first, kArithmetic) + "; " : "") +
+                            "filter gradient: " + in_words(plan.products.second, kArithmetic);
   return {[g, plan, gradient, epilogues, places = Places(program, grads)](const KernelArgs& a) {
             const std::vector<void*> operands = places.input_operands(a);
             const Conv2dGradsArgs args{.gradient = places.filter_operand(a, gradient),
@@ -143,7 +145,7 @@ PreparedKernel prepare_grads(const NodeView& v) {
             of_input.inputs = operands;
             epilogues->pass(of_input, start);
           },
-          conv2d_grads_workspace_bytes(g, plan), conv2d_grads_counters(g, kArithmetic, plan)};
+          conv2d_grads_workspace_bytes(g, plan), conv2d_grads_counters(g, kArithmetic, plan), 0, words};
 }
 
 PreparedKernel prepare_few(const NodeView& v) {

@@ -68,6 +68,7 @@ PreparedKernel prepare_one_by_one(const NodeView& v, std::span<const Provider* c
   }
   if (runs_together(v.node())) share_outputs(program, slots);
   std::vector<Step> steps;
+  std::string plan;
   for (const Node& node : program.nodes()) {
     if (node.op->is_source) continue;
     const auto slot_of = [&](ValueId id) -> std::optional<Slot>& { return slots[static_cast<size_t>(id)]; };
@@ -76,7 +77,9 @@ PreparedKernel prepare_one_by_one(const NodeView& v, std::span<const Provider* c
       continue;
     }
     const NodeView inner(program, node, v.target());
-    Step step{choose_kernel(inner, providers).kernel->prepare(inner), {}, {}, {}, counters};
+    const Kernel& kernel = *choose_kernel(inner, providers).kernel;
+    Step step{kernel.prepare(inner), {}, {}, {}, counters};
+    plan += fmt::format("{}{}{}", plan.empty() ? "" : "; ", kernel.name, step.kernel.plan.empty() ? "" : ": " + step.kernel.plan);
     counters += step.kernel.counters;
     for (ValueId id : node.inputs) step.inputs.push_back(*slot_of(id));
     for (ValueId id : node.outputs) {
@@ -97,7 +100,7 @@ PreparedKernel prepare_one_by_one(const NodeView& v, std::span<const Provider* c
               step.kernel.run({inputs, outputs, workspace, a.stream, a.counters + step.first_counter});
             }
           },
-          bytes, counters};
+          bytes, counters, 0, plan};
 }
 
 }  // namespace forger

@@ -38,7 +38,7 @@ struct Target {
   Precision precision = Precision::fp32;
   Multiprocessors multiprocessors = {};  // of the GPU; an H200's where none is present
   int memory_slack = 0;                  // of the memory plan: launches run side by side only if they share no memory
-  bool fuse = true;                  // the graph's passes run; without them every node is a launch of its own
+  bool fuse = true;                      // the graph's passes run; without them every node is a launch of its own
   bool fuse_statistics = false;          // convolutions make a batch norm's statistics: their tiles are in shared memory
   int together = kEmulatedTogether;      // multiprocessors that blocks which wait for each other may fill; 0: none may wait
   bool fuse_layer_grads = false;         // the gradients of a layer are one launch: there is a kernel that makes them
@@ -91,6 +91,8 @@ struct PreparedKernel {
   size_t workspace_bytes = 0;
   size_t counters = 0;  // how many it counts finished blocks with (kernels/cuda/last_block.h)
   size_t flags = 0;     // how many its blocks wait for (kernels/cuda/grid_flag.h)
+  /// For `forger explain`: how the work is cut, where there was a choice.
+  std::string plan = {};
 
   /// Its blocks wait for each other, so that all must be under way at once: two such launches must not run side by side, for each
   /// could keep the other's blocks out for ever.

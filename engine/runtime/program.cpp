@@ -85,6 +85,7 @@ std::string explain(const Program& p) {
     text += fmt::format("{:4} {:<52} {:<18} {:<34} {:>9.3f} MFLOP {:>8.3f} MB  {}\n", number++, node.path,
                         to_string(p.graph.type(node.outputs[0])), launch.choice.kernel->name,
                         static_cast<double>(cost.flops) * 1e-6, static_cast<double>(cost.bytes) * 1e-6, where);
+    if (!launch.kernel.plan.empty()) text += fmt::format("       {}\n", launch.kernel.plan);
     for (const std::string& reason : launch.choice.declined) text += fmt::format("       not {}\n", reason);
   }
   const WorkDone work = work_of(p);
