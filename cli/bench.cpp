@@ -96,6 +96,17 @@ double peak_mib(const Device& device) {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+/// Options that were given and have no column of their own: "--collapse on --launches apart".
+std::string other_options(const GivenOptions& given) {
+  constexpr std::string_view kColumns[] = {"device", "precision", "providers", "fakes", "batch", "threads"};
+  std::string text;
+  for (const auto& [name, value] : given) {
+    if (std::find(std::begin(kColumns), std::end(kColumns), name) != std::end(kColumns)) continue;
+    text += fmt::format("{}--{} {}", text.empty() ? "" : " ", name, value);
+  }
+  return text.empty() ? "none" : text;
+}
+
 int bench_step(const BenchArguments& a, const GivenOptions& given) {
   const Rows rows(a.format, {{"framework", -9},
                              {"recipe", -12},
@@ -110,7 +121,8 @@ int bench_step(const BenchArguments& a, const GivenOptions& given) {
                              {"images per second", 18},
                              {"launches", 8},
                              {"peak mib", 9},
-                             {"threads", 8}});
+                             {"threads", 8},
+                             {"other options", -20}});
   for (const Config& config : configs(a, given)) {
     TrainingRun run(config, nullptr);
     Device& device = *run.backend().device;
@@ -132,7 +144,7 @@ int bench_step(const BenchArguments& a, const GivenOptions& given) {
     rows.row({"forger", a.recipe, device_kind(run.backend()), name_of(run.backend().target.precision),
               fmt::format("{}", fmt::join(providers, ",")), config.text("fakes"), config.integer("batch"), median, times.front(),
               times.back(), static_cast<double>(config.integer("batch")) / median * 1e3, run.session().program().launches.size(),
-              peak_mib(device), run.config().integer("threads")});
+              peak_mib(device), run.config().integer("threads"), other_options(given)});
   }
   return 0;
 }

@@ -26,7 +26,7 @@ std::string before_passes(const Graph& step, const Backend& backend) {
   return fmt::format(
       "unfused     without the passes: {} launches{}, of which {} wait for each other one by one, {:.3f} GFLOP, {:.1f} MB, arena "
       "{:.2f} MiB\n",
-      plain.launches.size(), kernels, work.chain_launches, static_cast<double>(work.all.flops) * 1e-9,
+      plain.launches.size(), kernels, work.chain_launches.size(), static_cast<double>(work.all.flops) * 1e-9,
       static_cast<double>(work.all.bytes) * 1e-6, static_cast<double>(plain.memory.arena_bytes) / (1 << 20));
 }
 

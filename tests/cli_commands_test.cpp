@@ -84,15 +84,20 @@ TEST_CASE("the DCGAN has the tutorial's layers, shapes and parameters") {
 
 TEST_CASE("explain, verify and bench work on small things") {
   Workplace w;
-  CHECK(contains(w.run("explain pattern1010").out, "arena"));
+  const std::string explained = w.run("explain pattern1010").out;
+  for (const char* part : {"arena", "  0* ", "launches (*) wait for each other", "without the passes: "}) {
+    CHECK(contains(explained, part));
+  }
+  CHECK(contains(w.run("explain dcgan --device cuda").out, "tiles of 128x64"));
   CHECK(w.run("explain pattern1010 --graph").code == 0);
   const auto verify = w.run("verify --op relu");
   CHECK(verify.code == 0);
   CHECK(contains(verify.out, ", 0 failed"));
-  const auto bench = w.run("bench step pattern1010 --repeats 3 --format json");
+  const auto bench = w.run("bench step pattern1010 --repeats 3 --launches unfused --format json");
   REQUIRE(bench.code == 0);
   const auto json = nlohmann::json::parse(bench.out);
   CHECK(json["recipe"] == "pattern1010");
+  CHECK(json["other_options"] == "--launches unfused");
   CHECK(json["ms_median"].get<double>() > 0);
   CHECK(contains(w.run("bench launches pattern1010 --repeats 3").out, "launches"));
   CHECK(w.tree().empty());

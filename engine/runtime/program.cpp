@@ -1,5 +1,7 @@
 #include "engine/runtime/program.h"
 
+#include <algorithm>
+
 #include "engine/ops/op_spec.h"
 #include "engine/passes/passes.h"
 #include "engine/runtime/dependencies.h"
@@ -42,9 +44,8 @@ WorkDone work_of(const Program& p) {
     total.bytes += cost.bytes;
   };
   for (const Launch& launch : p.launches) add(work.all, launch);
-  const auto chain = critical_path(launch_dependencies(p));
-  for (int i : chain) add(work.chain, p.launches[static_cast<size_t>(i)]);
-  work.chain_launches = chain.size();
+  work.chain_launches = critical_path(launch_dependencies(p));
+  for (int i : work.chain_launches) add(work.chain, p.launches[static_cast<size_t>(i)]);
   return work;
 }
 
@@ -71,6 +72,7 @@ std::string place(const Program& p, ValueId id) {
 
 std::string explain(const Program& p) {
   std::string text = fmt::format("{} launches\n", p.launches.size());
+  const WorkDone work = work_of(p);
   int number = 0;
   for (const Launch& launch : p.launches) {
     const Node& node = p.graph.node(launch.node);
@@ -82,13 +84,14 @@ std::string explain(const Program& p) {
       }
       return s;
     }();
-    text += fmt::format("{:4} {:<52} {:<18} {:<34} {:>9.3f} MFLOP {:>8.3f} MB  {}\n", number++, node.path,
+    const auto& chain = work.chain_launches;
+    const bool critical = std::find(chain.begin(), chain.end(), number) != chain.end();
+    text += fmt::format("{:4}{} {:<52} {:<18} {:<34} {:>9.3f} MFLOP {:>8.3f} MB  {}\n", number++, critical ? '*' : ' ', node.path,
                         to_string(p.graph.type(node.outputs[0])), launch.choice.kernel->name,
                         static_cast<double>(cost.flops) * 1e-6, static_cast<double>(cost.bytes) * 1e-6, where);
     if (!launch.kernel.plan.empty()) text += fmt::format("       {}\n", launch.kernel.plan);
     for (const std::string& reason : launch.choice.declined) text += fmt::format("       not {}\n", reason);
   }
-  const WorkDone work = work_of(p);
   text += fmt::format("\ntotal       {:.3f} GFLOP, {:.1f} MB read and written\n", static_cast<double>(work.all.flops) * 1e-9,
                       static_cast<double>(work.all.bytes) * 1e-6);
   text += fmt::format(
@@ -98,8 +101,9 @@ std::string explain(const Program& p) {
   text += fmt::format("variables   {} ({}), {} updates copied, the others in place\n", mib(p.memory.variable_bytes),
                       p.graph.variables().size(), p.memory.final_copies.size());
   text += fmt::format(
-      "critical    {} of {} launches wait for each other one by one, {:.3f} GFLOP of the work; others run beside them on a GPU\n",
-      work.chain_launches, p.launches.size(), static_cast<double>(work.chain.flops) * 1e-9);
+      "critical    {} of {} launches (*) wait for each other one by one, {:.3f} GFLOP of the work; others run beside them on a "
+      "GPU\n",
+      work.chain_launches.size(), p.launches.size(), static_cast<double>(work.chain.flops) * 1e-9);
   return text;
 }
 

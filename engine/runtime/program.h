@@ -30,7 +30,7 @@ Program compile(const Graph& graph, std::span<const Provider* const> providers, 
 /// A program's work on paper.
 struct WorkDone {
   Cost all, chain;            // of all launches; of the longest chain
-  size_t chain_launches = 0;  // which wait for each other one by one
+  std::vector<int> chain_launches;  // which wait for each other one by one
 };
 WorkDone work_of(const Program& program);
 
