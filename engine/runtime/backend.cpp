@@ -10,7 +10,7 @@ namespace {
 
 using Place = Provider::Place;
 
-/// On a GPU. With it the DCGAN step's longest chain is 61 of 93 launches, and its arena three times as large as with a
+/// On a GPU. With it the DCGAN step's longest chain is 45 of 63 launches, and its arena three times as large as with a
 /// plan that is as tight as a CPU's (`forger explain dcgan --device cuda`, `--device cpu`).
 constexpr int kMemorySlack = 32;
 
