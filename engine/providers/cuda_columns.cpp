@@ -6,6 +6,7 @@
 #include "engine/ops/op_spec.h"
 #include "engine/ops/ops.h"
 #include "engine/providers/cuda_gemm.h"
+#include "engine/providers/cuda_statistics.h"
 #include "engine/providers/program_adapter.h"
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/conv2d_few_channels.h"

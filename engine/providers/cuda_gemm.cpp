@@ -2,6 +2,7 @@
 #include "engine/providers/cuda_gemm.h"
 
 #include "engine/ops/ops.h"
+#include "engine/providers/cuda_statistics.h"
 #include "kernels/cuda/conv2d.h"
 #include "kernels/cuda/conv2d_few_channels.h"
 #include "kernels/cuda/matmul.h"
@@ -91,17 +92,6 @@ std::vector<std::string> plans_of(const NodeView& v) {
     all.push_back(to_text(plan));
   }
   return all;
-}
-
-/// Statistics of a convolution whose kernel makes none.
-PreparedKernel prepare_statistics(const NodeView& v) {
-  const StatisticsOf s = *statistics_of(v);
-  const int multiprocessors = v.target().multiprocessors.count;
-  return {[=](const KernelArgs& a) {
-            batch_norm_statistics(a.out<float>(0), statistics_args(s, a), multiprocessors, a.workspace, a.counters, a.stream);
-          },
-          batch_norm_workspace_bytes(s.size.rows, s.size.channels, multiprocessors),
-          batch_norm_statistics_counters(s.size.rows, s.size.channels, multiprocessors)};
 }
 
 template <Arithmetic kArithmetic>

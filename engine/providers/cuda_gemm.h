@@ -5,7 +5,6 @@
 #include "engine/providers/adapters.h"
 #include "engine/providers/cuda_tables.h"
 #include "engine/providers/cuda_tape.h"
-#include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/gemm_pair_plan.h"
 
 namespace forger::FORGER_DEVICE {
@@ -25,20 +24,6 @@ inline std::string to_text(const GemmPlan& plan) {
 
 inline std::string to_text(const GemmPairPlan& plan) {
   return to_text(plan.first) + ", " + to_text(plan.second);
-}
-
-/// Of a convolution with statistics, as its outputs 1 to 4.
-inline BatchNormStatistics statistics_args(const StatisticsOf& s, const KernelArgs& a) {
-  return {.M = s.size.rows,
-          .C = s.size.channels,
-          .running_mean = a.in<float>(s.running),
-          .running_var = a.in<float>(s.running + 1),
-          .epsilon = s.epsilon,
-          .momentum = s.momentum,
-          .mean = a.out<float>(1),
-          .inv_std = a.out<float>(2),
-          .new_running_mean = a.out<float>(3),
-          .new_running_var = a.out<float>(4)};
 }
 
 /// A plan in words, for a reader.

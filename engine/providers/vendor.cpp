@@ -3,8 +3,8 @@
 
 #include "engine/ops/ops.h"
 #include "engine/providers/adapters.h"
+#include "engine/providers/cuda_statistics.h"
 #include "engine/providers/cuda_tables.h"
-#include "kernels/cuda/batch_norm.h"
 #include "kernels/cuda/elementwise.h"
 #include "kernels/vendor/conv2d.h"
 #include "kernels/vendor/matmul.h"
@@ -49,27 +49,6 @@ PreparedKernel convolution(const NodeView& v) {
   return and_epilogue(v, runs(std::make_shared<Convolution>(direction, conv2d_shape(v.attributes()), bias, maths), bias));
 }
 
-PreparedKernel statistics(const NodeView& v) {
-  const StatisticsOf s = *statistics_of(v);
-  const int multiprocessors = v.target().multiprocessors.count;
-  return {[=](const KernelArgs& a) {
-            cuda::batch_norm_statistics(a.out<float>(0),
-                                        {.M = s.size.rows,
-                                         .C = s.size.channels,
-                                         .running_mean = a.in<float>(s.running),
-                                         .running_var = a.in<float>(s.running + 1),
-                                         .epsilon = s.epsilon,
-                                         .momentum = s.momentum,
-                                         .mean = a.out<float>(1),
-                                         .inv_std = a.out<float>(2),
-                                         .new_running_mean = a.out<float>(3),
-                                         .new_running_var = a.out<float>(4)},
-                                        multiprocessors, a.workspace, a.counters, a.stream);
-          },
-          cuda::batch_norm_workspace_bytes(s.size.rows, s.size.channels, multiprocessors),
-          cuda::batch_norm_statistics_counters(s.size.rows, s.size.channels, multiprocessors)};
-}
-
 template <Maths maths>
 PreparedKernel matmul(const NodeView& v) {
   const MatmulSize s = matmul_size(v);
@@ -89,7 +68,8 @@ void add_rows(std::vector<Kernel>& table, const Names& names, const Accuracy& ac
   const auto add = [&](std::string_view op, std::string_view name, auto declines, auto prepare) {
     table.push_back({op, name, declines, prepare, accuracy, precision});
   };
-  add("conv2d", names.conv2d, declines_convolution, with_statistics<convolution<Direction::forward, maths>, statistics>);
+  add("conv2d", names.conv2d, declines_convolution,
+      with_statistics<convolution<Direction::forward, maths>, cuda::prepare_statistics>);
   add("conv2d_filter_grad", names.filter_grad, declines_convolution, convolution<Direction::filter_grad, maths>);
   add("conv2d_input_grad", names.input_grad, declines_convolution, convolution<Direction::input_grad, maths>);
   add("matmul", names.matmul, declines_matmul, matmul<maths>);
