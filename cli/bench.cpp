@@ -217,32 +217,26 @@ int bench_kernels(const BenchArguments& a, const GivenOptions& given) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench", "time a recipe's training step: whole, launch by launch, or kernel by kernel");
+void add_bench(CommandLine& line) {
+  Command command = line.add("bench", "time a recipe's training step: whole, launch by launch, or kernel by kernel");
   auto a = std::make_shared<BenchArguments>();
-  command->add_option("what", a->what, "step: whole; launches: each in its place; kernels: each alone, cold and warm")
-      ->required()
-      ->check(CLI::IsMember({"step", "launches", "kernels"}));
-  command->add_option("recipe", a->recipe, "name of a recipe")->capture_default_str();
-  command->add_option("--repeats", a->repeats, "timings of which the median is taken")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command->add_option("--batches", a->batches, "batch sizes, such as 32,64,128 (default: the recipe's)")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 65536));
-  command->add_option("--op", a->op, "kernels: of this op alone");
-  command->add_option("--roofline", a->roofline, "kernels: also draw them under the device's ceilings, as this SVG file");
-  command->add_option("--format", a->format, "table, markdown or json")
-      ->check(CLI::IsMember({"table", "markdown", "json"}))
-      ->capture_default_str();
-  const auto flags = std::make_shared<RecipeFlags>(*command);
-  command->callback([=, &action] {
-    action = [=] {
-      const GivenOptions given = flags->given();
-      return a->what == "step"       ? bench_step(*a, given)
-             : a->what == "launches" ? bench_launches(*a, given)
-                                     : bench_kernels(*a, given);
-    };
+  command.option("what", a->what, "step: whole; launches: each in its place; kernels: each alone, cold and warm")
+      .required()
+      .choices({"step", "launches", "kernels"});
+  command.option("recipe", a->recipe, "name of a recipe").show_default();
+  command.option("--repeats", a->repeats, "timings of which the median is taken").range(1, 100000).show_default();
+  command.option("--batches", a->batches, "batch sizes, such as 32,64,128 (default: the recipe's)")
+      .comma_separated()
+      .range(1, 65536);
+  command.option("--op", a->op, "kernels: of this op alone");
+  command.option("--roofline", a->roofline, "kernels: also draw them under the device's ceilings, as this SVG file");
+  command.option("--format", a->format, "table, markdown or json").choices({"table", "markdown", "json"}).show_default();
+  const auto flags = std::make_shared<RecipeFlags>(command);
+  command.run([=] {
+    const GivenOptions given = flags->given();
+    return a->what == "step"       ? bench_step(*a, given)
+           : a->what == "launches" ? bench_launches(*a, given)
+                                   : bench_kernels(*a, given);
   });
 }
 

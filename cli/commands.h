@@ -1,26 +1,22 @@
-// One function per subcommand; each adds itself to the command line and, when it was given, sets `run`.
+// One function per subcommand: each adds itself to the command line.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
+#include "cli/command_line.h"
 
 namespace forger {
 
-/// What main() calls once the command line is parsed; returns the exit code.
-using Action = std::function<int()>;
-
-void add_list(CLI::App& app, Action& action);
-void add_summary(CLI::App& app, Action& action);
-void add_doctor(CLI::App& app, Action& action);
-void add_explain(CLI::App& app, Action& action);
-void add_train(CLI::App& app, Action& action);
-void add_sample(CLI::App& app, Action& action);
-void add_eval(CLI::App& app, Action& action);
-void add_report(CLI::App& app, Action& action);
-void add_walk(CLI::App& app, Action& action);
-void add_export(CLI::App& app, Action& action);
-void add_import(CLI::App& app, Action& action);
-void add_verify(CLI::App& app, Action& action);
-void add_bench(CLI::App& app, Action& action);
+void add_list(CommandLine& line);
+void add_summary(CommandLine& line);
+void add_doctor(CommandLine& line);
+void add_explain(CommandLine& line);
+void add_train(CommandLine& line);
+void add_sample(CommandLine& line);
+void add_eval(CommandLine& line);
+void add_report(CommandLine& line);
+void add_walk(CommandLine& line);
+void add_export(CommandLine& line);
+void add_import(CommandLine& line);
+void add_verify(CommandLine& line);
+void add_bench(CommandLine& line);
 
 }  // namespace forger

@@ -45,6 +45,9 @@ int doctor() {
   row("vectors", isa_name());
   row("oneDNN", onednn::version());
   row("CUDA", describe_cuda());
+  const Provider& emulator = emulated::provider();
+  row("emulator", emulator.kernels.empty() ? std::string(emulator.missing)
+                                           : fmt::format("{} CUDA kernels run on the CPU, too", emulator.kernels.size()));
 #ifdef FORGER_HAVE_VENDOR
   row("vendor", vendor::versions());
 #else
@@ -70,9 +73,9 @@ int doctor() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("doctor", "show what this machine has and what would be used");
-  command->callback([&action] { action = doctor; });
+void add_doctor(CommandLine& line) {
+  Command command = line.add("doctor", "show what this machine has and what would be used");
+  command.run(doctor);
 }
 
 }  // namespace forger

@@ -84,22 +84,22 @@ int eval(const EvalArguments& a) {
 
 }  // namespace
 
-void add_eval(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("eval", "say whether a GAN works: quality, coverage, copies, and a verdict");
+void add_eval(CommandLine& line) {
+  Command command = line.add("eval", "say whether a GAN works: quality, coverage, copies, and a verdict");
   auto a = std::make_shared<EvalArguments>();
-  command->add_option("run", a->run, "run directory or checkpoint");
-  command->add_option("--samples", a->samples, "samples of any program instead: .npy, IDX or a folder of pictures");
-  command->add_option("--count", a->count, "samples (default: 10000 images or points, 26000 stacks, 100000 on a line)")
-      ->check(CLI::Range(1, 10000000));
-  command->add_option("--data", a->data, "folder of real images (default: the run's, or datasets/mnist)");
-  command->add_option("--distribution", a->distribution, "what points of --samples imitate: ring8, grid25, ...");
-  command->add_option("--channels", a->channels, "of a folder of pictures: 1 digits, 3 stacked digits")
-      ->check(CLI::IsMember({1, 3}))
-      ->capture_default_str();
-  command->add_option("--classifier", a->classifier, "run or weights of a classifier (default: the one in this binary)");
-  command->add_option("--format", a->format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-  command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
-  command->callback([&action, a] { action = [a] { return eval(*a); }; });
+  command.option("run", a->run, "run directory or checkpoint");
+  command.option("--samples", a->samples, "samples of any program instead: .npy, IDX or a folder of pictures");
+  command.option("--count", a->count, "samples (default: 10000 images or points, 26000 stacks, 100000 on a line)")
+      .range(1, 10000000);
+  command.option("--data", a->data, "folder of real images (default: the run's, or datasets/mnist)");
+  command.option("--distribution", a->distribution, "what points of --samples imitate: ring8, grid25, ...");
+  command.option("--channels", a->channels, "of a folder of pictures: 1 digits, 3 stacked digits")
+      .choices({"1", "3"})
+      .show_default();
+  command.option("--classifier", a->classifier, "run or weights of a classifier (default: the one in this binary)");
+  command.option("--format", a->format, "text or json").choices({"text", "json"}).show_default();
+  command.option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated").show_default();
+  command.run([a] { return eval(*a); });
 }
 
 }  // namespace forger

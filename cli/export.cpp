@@ -70,27 +70,27 @@ int import_weights(const ImportArguments& a, const GivenOptions& given) {
 
 }  // namespace
 
-void add_export(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("export", "write a trained generator for other programs");
+void add_export(CommandLine& line) {
+  Command command = line.add("export", "write a trained generator for other programs");
   auto a = std::make_shared<ExportArguments>();
-  command->add_option("run", a->run, "run directory or checkpoint")->required();
-  command->add_option("--format", a->format, "onnx: the generator; safetensors: both networks' weights with PyTorch's names")
-      ->check(CLI::IsMember({"onnx", "safetensors"}))
-      ->capture_default_str();
-  command->add_option("--out", a->out, "file to write (default: generator.onnx or weights.safetensors)");
-  command->callback([&action, a] { action = [a] { return export_run(*a); }; });
+  command.option("run", a->run, "run directory or checkpoint").required();
+  command.option("--format", a->format, "onnx: the generator; safetensors: both networks' weights with PyTorch's names")
+      .choices({"onnx", "safetensors"})
+      .show_default();
+  command.option("--out", a->out, "file to write (default: generator.onnx or weights.safetensors)");
+  command.run([a] { return export_run(*a); });
 }
 
-void add_import(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("import", "make a run of weights with PyTorch's names");
+void add_import(CommandLine& line) {
+  Command command = line.add("import", "make a run of weights with PyTorch's names");
   auto a = std::make_shared<ImportArguments>();
-  command->add_option("file", a->file, "safetensors file, as forger export --format safetensors writes it")->required();
-  command->add_option("--recipe", a->recipe, "name of a recipe (default: the one that the file names)");
-  command->add_option("--out", a->out, "run directory (default: the next number under runs/)")->check([](const std::string& out) {
+  command.option("file", a->file, "safetensors file, as forger export --format safetensors writes it").required();
+  command.option("--recipe", a->recipe, "name of a recipe (default: the one that the file names)");
+  command.option("--out", a->out, "run directory (default: the next number under runs/)").check([](const std::string& out) {
     return out.empty() ? "is empty, name a directory" : "";
   });
-  const auto flags = std::make_shared<RecipeFlags>(*command);
-  command->callback([&action, a, flags] { action = [a, flags] { return import_weights(*a, flags->given()); }; });
+  const auto flags = std::make_shared<RecipeFlags>(command);
+  command.run([a, flags] { return import_weights(*a, flags->given()); });
 }
 
 }  // namespace forger

@@ -15,27 +15,23 @@ Shape sample_shape(const Config& config) {
 
 }  // namespace
 
-void add_list(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("list", "list the recipes");
-  command->callback([&action] {
-    action = [] {
-      for (const Recipe& r : all_recipes()) fmt::print("{:<16} {}\n", r.name, r.summary);
-      return 0;
-    };
+void add_list(CommandLine& line) {
+  Command command = line.add("list", "list the recipes");
+  command.run([] {
+    for (const Recipe& r : all_recipes()) fmt::print("{:<16} {}\n", r.name, r.summary);
+    return 0;
   });
 }
 
-void add_summary(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("summary", "show a recipe's networks and options");
+void add_summary(CommandLine& line) {
+  Command command = line.add("summary", "show a recipe's networks and options");
   auto recipe = std::make_shared<std::string>();
-  command->add_option("recipe", *recipe, "name of a recipe")->required();
-  const auto flags = std::make_shared<RecipeFlags>(*command);
-  command->callback([&action, recipe, flags] {
-    action = [recipe, flags] {
-      const Config config = make_config(*recipe, "", flags->given());
-      fmt::print("{}\n\n{}", summary_table(find_recipe(*recipe), config, sample_shape(config)), options_help(config));
-      return 0;
-    };
+  command.option("recipe", *recipe, "name of a recipe").required();
+  const auto flags = std::make_shared<RecipeFlags>(command);
+  command.run([recipe, flags] {
+    const Config config = make_config(*recipe, "", flags->given());
+    fmt::print("{}\n\n{}", summary_table(find_recipe(*recipe), config, sample_shape(config)), options_help(config));
+    return 0;
   });
 }
 

@@ -18,12 +18,12 @@ std::string read_text(const std::string& path) {
 
 }  // namespace
 
-RecipeFlags::RecipeFlags(CLI::App& command) {
+RecipeFlags::RecipeFlags(Command& command) {
   for (const Recipe& recipe : all_recipes()) {
     for (const Option& o : recipe.defaults.options()) {
       if (flags_.contains(o.name)) continue;
       const auto text = std::make_shared<std::string>();
-      flags_[o.name] = {command.add_option("--" + o.name, *text, o.help)->group("Recipe options"), text};
+      flags_.emplace(o.name, Flag{command.option("--" + o.name, *text, o.help).group("Recipe options"), text});
     }
   }
 }
@@ -31,7 +31,7 @@ RecipeFlags::RecipeFlags(CLI::App& command) {
 GivenOptions RecipeFlags::given() const {
   GivenOptions options;
   for (const auto& [name, flag] : flags_) {
-    if (flag.option->count() > 0) options.emplace_back(name, *flag.text);
+    if (flag.option.given()) options.emplace_back(name, *flag.text);
   }
   return options;
 }

@@ -1,12 +1,12 @@
 // The flags of a recipe's options, which depend on the recipe: read after the subcommand's own flags.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "models/config.h"
 
 namespace forger {
@@ -18,14 +18,14 @@ using GivenOptions = std::vector<std::pair<std::string, std::string>>;
 /// what values it takes, is checked when they are set.
 class RecipeFlags {
  public:
-  explicit RecipeFlags(CLI::App& command);
+  explicit RecipeFlags(Command& command);
 
   /// What was given.
   GivenOptions given() const;
 
  private:
   struct Flag {
-    CLI::Option* option;
+    CommandOption option;
     std::shared_ptr<std::string> text;
   };
   std::map<std::string, Flag> flags_;

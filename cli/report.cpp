@@ -8,19 +8,17 @@
 
 namespace forger {
 
-void add_report(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("report", "write a run's report.html again, with its evaluation");
+void add_report(CommandLine& line) {
+  Command command = line.add("report", "write a run's report.html again, with its evaluation");
   auto run = std::make_shared<std::string>();
-  command->add_option("run", *run, "run directory or checkpoint")->required();
-  command->callback([&action, run] {
-    action = [run] {
-      const Checkpoint checkpoint = find_checkpoint(*run, [](const std::string& note) { fmt::print("{}\n", note); });
-      std::string directory = std::filesystem::path(checkpoint.path).parent_path();
-      if (directory.empty()) directory = ".";
-      write_report(directory, gan_of(checkpoint), checkpoint.config, checkpoint.step);
-      fmt::print("{}/report.html\n", directory);
-      return 0;
-    };
+  command.option("run", *run, "run directory or checkpoint").required();
+  command.run([run] {
+    const Checkpoint checkpoint = find_checkpoint(*run, [](const std::string& note) { fmt::print("{}\n", note); });
+    std::string directory = std::filesystem::path(checkpoint.path).parent_path();
+    if (directory.empty()) directory = ".";
+    write_report(directory, gan_of(checkpoint), checkpoint.config, checkpoint.step);
+    fmt::print("{}/report.html\n", directory);
+    return 0;
   });
 }
 

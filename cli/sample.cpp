@@ -111,22 +111,20 @@ int sample(const SampleArguments& a) {
 
 }  // namespace
 
-void add_sample(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("sample", "sample from a trained generator");
+void add_sample(CommandLine& line) {
+  Command command = line.add("sample", "sample from a trained generator");
   auto a = std::make_shared<SampleArguments>();
-  command->add_option("run", a->run, "run directory or checkpoint")->required();
-  command->add_option("--count", a->count, "number of samples")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
-  CLI::Option* seed = command->add_option("--seed", a->seed, "of the latent noise (default: the run's)")->check(check_seed);
-  command->add_option("--class", a->label, "class of all samples (default: one class per column)")->check(CLI::Range(0, 1023));
-  command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
-  command->add_option("--out", a->out, "file to write: .png, .npy or .idx")->capture_default_str();
-  command->add_option("--latents", a->latents, "also write the latent noise [count, z-dim] to this .npy file");
-  command->callback([&action, a, seed] {
-    action = [a, seed] {
-      a->seed_given = seed->count() > 0;
-      return sample(*a);
-    };
+  command.option("run", a->run, "run directory or checkpoint").required();
+  command.option("--count", a->count, "number of samples").range(1, 1000000).show_default();
+  command.option("--grid", a->grid, "rows x columns of the picture, such as 4x8");
+  const CommandOption seed = command.option("--seed", a->seed, "of the latent noise (default: the run's)").check(check_seed);
+  command.option("--class", a->label, "class of all samples (default: one class per column)").range(0, 1023);
+  command.option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated").show_default();
+  command.option("--out", a->out, "file to write: .png, .npy or .idx").show_default();
+  command.option("--latents", a->latents, "also write the latent noise [count, z-dim] to this .npy file");
+  command.run([a, seed] {
+    a->seed_given = seed.given();
+    return sample(*a);
   });
 }
 

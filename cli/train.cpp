@@ -93,26 +93,24 @@ int train_resumed(const TrainArguments& arguments, const GivenOptions& given) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("train", "train a recipe, or go on with a run");
+void add_train(CommandLine& line) {
+  Command command = line.add("train", "train a recipe, or go on with a run");
   auto arguments = std::make_shared<TrainArguments>();
-  command->add_option("recipe", arguments->recipe, "name of a recipe (forger list)");
-  command->add_option("--resume", arguments->resume, "run directory or checkpoint to go on with")
-      ->check([](const std::string& run) { return run.empty() ? "is empty, name a run directory or a checkpoint" : ""; });
-  command->add_option("--config", arguments->config_file, "JSON file of options, such as a run's config.json");
-  command->add_option("--out", arguments->out, "run directory (default: the next number under runs/)")
-      ->check([](const std::string& out) { return out.empty() ? "is empty, name a directory" : ""; });
-  const auto flags = std::make_shared<RecipeFlags>(*command);
-  command->callback([&action, arguments, flags] {
-    action = [arguments, flags] {
-      const InterruptGuard interrupts;
-      const GivenOptions given = flags->given();
-      if (!arguments->resume.empty()) return train_resumed(*arguments, given);
-      if (arguments->recipe.empty() && !arguments->config_file.empty())
-        arguments->recipe = recipe_in_file(arguments->config_file);
-      if (arguments->recipe.empty()) fail<ConfigError>("train needs a recipe (forger list shows them) or --resume RUN");
-      return train_new(*arguments, given);
-    };
+  command.option("recipe", arguments->recipe, "name of a recipe (forger list)");
+  command.option("--resume", arguments->resume, "run directory or checkpoint to go on with").check([](const std::string& run) {
+    return run.empty() ? "is empty, name a run directory or a checkpoint" : "";
+  });
+  command.option("--config", arguments->config_file, "JSON file of options, such as a run's config.json");
+  command.option("--out", arguments->out, "run directory (default: the next number under runs/)")
+      .check([](const std::string& out) { return out.empty() ? "is empty, name a directory" : ""; });
+  const auto flags = std::make_shared<RecipeFlags>(command);
+  command.run([arguments, flags] {
+    const InterruptGuard interrupts;
+    const GivenOptions given = flags->given();
+    if (!arguments->resume.empty()) return train_resumed(*arguments, given);
+    if (arguments->recipe.empty() && !arguments->config_file.empty()) arguments->recipe = recipe_in_file(arguments->config_file);
+    if (arguments->recipe.empty()) fail<ConfigError>("train needs a recipe (forger list shows them) or --resume RUN");
+    return train_new(*arguments, given);
   });
 }
 

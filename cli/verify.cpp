@@ -78,7 +78,7 @@ int verify_all(const VerifyArguments& arguments) {
     if (!arguments.op.empty() && c.op != arguments.op) continue;
     for (const Provider* provider : all_providers()) {
       const bool here = provider->place == backend.place || (host && provider->place == Provider::Place::emulator);
-      if (!here) continue;
+      if (!here || provider->kernels.empty()) continue;
       for (const Fill fill : {Fill::reals, Fill::integers}) {
         if (fill == Fill::integers && !c.exact_on_integers) continue;
         for (const CaseVerdict& v : check_case(c, *provider, fill, {.device = backend.device.get(), .target = backend.target})) {
@@ -90,21 +90,21 @@ int verify_all(const VerifyArguments& arguments) {
     report.row(c, "", gradient_verdict("gradient", gradient_error(c), kGradientBound));
     report.row(c, "", gradient_verdict("second gradient", second_gradient_error(c), kSecondGradientBound));
   }
+  const Provider& emulator = emulated::provider();
+  if (host && emulator.kernels.empty()) fmt::print(stderr, "the CUDA kernels were not checked: {}\n", emulator.missing);
   return report.finish();
 }
 
 }  // namespace
 
-void add_verify(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("verify", "check every kernel against the reference, every gradient against differences");
+void add_verify(CommandLine& line) {
+  Command command = line.add("verify", "check every kernel against the reference, every gradient against differences");
   auto a = std::make_shared<VerifyArguments>();
-  command->add_option("--op", a->op, "check this op alone");
-  command->add_option("--device", a->device, "cpu (the CUDA kernels are emulated, too), emulated, cuda or cuda:N")
-      ->capture_default_str();
-  command->add_flag("--kernels-only", a->kernels_only, "leave out the gradients");
-  command->add_option("--format", a->format, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
-  command->callback([&action, a] { action = [a] { return verify_all(*a); }; });
+  command.option("--op", a->op, "check this op alone");
+  command.option("--device", a->device, "cpu (the CUDA kernels are emulated, too), emulated, cuda or cuda:N").show_default();
+  command.flag("--kernels-only", a->kernels_only, "leave out the gradients");
+  command.option("--format", a->format, "table or json").choices({"table", "json"}).show_default();
+  command.run([a] { return verify_all(*a); });
 }
 
 }  // namespace forger

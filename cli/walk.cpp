@@ -60,20 +60,18 @@ int walk(const WalkArguments& a) {
 
 }  // namespace
 
-void add_walk(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("walk", "walk through latent space: frames and an animated PNG");
+void add_walk(CommandLine& line) {
+  Command command = line.add("walk", "walk through latent space: frames and an animated PNG");
   auto a = std::make_shared<WalkArguments>();
-  command->add_option("run", a->run, "run directory or checkpoint")->required();
-  command->add_option("--keys", a->keys, "latents that the path goes through, and back to the first")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->add_option("--steps", a->steps, "frames from one to the next")->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("--grid", a->grid, "rows x columns of walks at once")->capture_default_str();
-  command->add_option("--seed", a->seed, "of the latents")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--milliseconds", a->milliseconds, "per frame")->check(CLI::Range(1, 60000))->capture_default_str();
-  command->add_option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated")->capture_default_str();
-  command->add_option("--out", a->out, "folder to write frames and walk.png to")->capture_default_str();
-  command->callback([&action, a] { action = [a] { return walk(*a); }; });
+  command.option("run", a->run, "run directory or checkpoint").required();
+  command.option("--keys", a->keys, "latents that the path goes through, and back to the first").range(1, 1000).show_default();
+  command.option("--steps", a->steps, "frames from one to the next").range(1, 1000).show_default();
+  command.option("--grid", a->grid, "rows x columns of walks at once").show_default();
+  command.option("--seed", a->seed, "of the latents").non_negative().show_default();
+  command.option("--milliseconds", a->milliseconds, "per frame").range(1, 60000).show_default();
+  command.option("--device", a->device, "auto, cpu, cuda, cuda:N or emulated").show_default();
+  command.option("--out", a->out, "folder to write frames and walk.png to").show_default();
+  command.run([a] { return walk(*a); });
 }
 
 }  // namespace forger
