@@ -56,7 +56,7 @@ const char* name_of(Provider::Place place) {
 std::string provider_names(Provider::Place place) {
   std::string names;
   for (const Provider* p : all_providers()) {
-    if (p->place == place) names += (names.empty() ? "" : ", ") + std::string(p->name);
+    if (p->place == place && !p->kernels.empty()) names += (names.empty() ? "" : ", ") + std::string(p->name);
   }
   return names;
 }

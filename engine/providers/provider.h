@@ -131,6 +131,7 @@ struct Provider {
   std::string_view name;
   std::span<const Kernel> kernels;
   enum class Place : uint8_t { cpu, emulator, gpu } place = Place::cpu;  // on what device its kernels run
+  std::string_view missing = {};  // why it has no kernels in this build, and how to get them
 };
 const char* name_of(Provider::Place place);  // "a CPU", "the emulator", "a GPU"
 
@@ -140,10 +141,11 @@ const Provider& reference_provider();
 const Provider& onednn_provider();
 
 /// The hand-written CUDA kernels run on the CPU, thread by thread: for tests, and for `explain` where there is no GPU.
+/// Without kernels in a build that leaves the emulator out (FORGER_EMULATION).
 namespace emulated {
 const Provider& provider();
 }
-/// The same on the GPU; in a build without the CUDA toolkit the table is there, and its kernels cannot run.
+/// The same on the GPU. A build without the CUDA toolkit has the emulator's rows here, to explain what a GPU would run.
 namespace cuda {
 const Provider& provider();
 }

@@ -113,6 +113,9 @@ Backend make_backend(const BackendOptions& options, bool planning) {
       std::any_of(backend.providers.begin(), backend.providers.end(), [](auto* p) { return p->name == "vendor"; });
   const bool overlap = wants_overlap(options, host, vendor);
   const std::string device = describe_device(choice, overlap, planning, backend);
+  for (const Provider* p : backend.providers) {
+    if (p->kernels.empty()) fail<DeviceError>("--device {}: {}", options.device, p->missing);
+  }
   // cuDNN's convolutions end where they end.
   if (vendor || options.launches == "apart") backend.target.together = 0;
   backend.target.fuse = options.launches != "unfused";

@@ -1,0 +1,1 @@
+// Nothing: the object file that the precompiled prefix.h belongs to.
