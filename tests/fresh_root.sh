@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 suite=${1:?usage: tests/fresh_root.sh bookworm|trixie [FOLDER]}
 if [[ ${FRESH_ROOT_MOUNTS:-} != private ]]; then
   # Mounts made below vanish with this process, whatever ends it.
-  FRESH_ROOT_MOUNTS=private exec unshare --mount --fork --kill-child bash "${BASH_SOURCE[0]##*/../}" "$@"
+  FRESH_ROOT_MOUNTS=private exec unshare --mount --fork --kill-child bash tests/fresh_root.sh "$@"
 fi
 folder=${2:-$(mktemp -d /var/tmp/forger-fresh-root.XXXXXX)}
 checkout=/home/newcomer/forger
@@ -60,7 +60,7 @@ newcomer ./run train --steps 20 --log-every 1 >"$folder/train.log" 2>&1 &
 first_step=
 while kill -0 $! 2>/dev/null; do
   sleep 1
-  [[ -n $first_step ]] || ! grep -qE '^step +1[^0-9]' "$folder/train.log" || first_step=$((SECONDS - begin))
+  [[ -n $first_step ]] || ! grep -qE '^ *0 \[D loss' "$folder/train.log" || first_step=$((SECONDS - begin))
 done
 wait $! || { tail -40 "$folder/train.log"; fail "./run train failed"; }
 [[ -n $first_step ]] || { tail -40 "$folder/train.log"; fail "no first step in the log"; }
@@ -73,7 +73,7 @@ newcomer "$forger --version; $forger doctor"
 say "interrupt, resume, sample, eval"
 within first bash -c "cd $checkout && exec $forger train dcgan --steps 100000 --log-every 1 --out runs/interrupted" \
   >"$folder/interrupted.log" 2>&1 &
-until grep -qE '^step +3' "$folder/interrupted.log"; do
+until grep -qE '^ *3 \[D loss' "$folder/interrupted.log"; do
   sleep 0.2
   kill -0 $! || { cat "$folder/interrupted.log"; fail "the run ended by itself"; }
 done
