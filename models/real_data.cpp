@@ -43,14 +43,11 @@ RealData load_points(const Config& config, DType real) {
   const Mixture mixture = mixture_of(name);
   const int64_t rows = config.integer("data-size");
   const auto seed = static_cast<uint64_t>(config.integer("seed"));
-  RealData data;
-  data.fresh = rows == 0;
-  data.replacement = data.fresh;
+  const bool fresh = rows == 0;
+  RealData data = data_of(fresh ? mixture.centers : sample(mixture, rows, seed), {mixture.dims}, real);
+  data.fresh = data.replacement = fresh;
   data.normal_noise = mixture.noise == Mixture::Noise::normal;
   data.noise_scale = static_cast<double>(mixture.scale);
-  const auto values = data.fresh ? mixture.centers : sample(mixture, rows, seed);
-  data.table = {real, {static_cast<int64_t>(values.size()) / mixture.dims, mixture.dims}};
-  data.bytes = real == DType::f64 ? bytes_as<double>(values) : bytes_as<float>(values);
   data.description = data.fresh ? fmt::format("{}: new samples in every batch", name) : fmt::format("{}: {} samples", name, rows);
   if (is_conditional(config)) {
     std::vector<uint32_t> modes(static_cast<size_t>(mixture.modes()));
@@ -141,6 +138,20 @@ RealData load_pictures(const Config& config, DType real) {
 }
 
 }  // namespace
+
+RealData data_of(const std::vector<float>& values, const Shape& sample, DType real) {
+  const int64_t size = num_elements(sample), count = static_cast<int64_t>(values.size());
+  if (size == 0 || count == 0 || count % size != 0) {
+    fail<ShapeError>("data: {} numbers do not fill rows of {}", count, to_string(sample));
+  }
+  RealData data;
+  data.table = {real, sample};
+  data.table.shape.insert(data.table.shape.begin(), count / size);
+  data.bytes = real == DType::f64 ? bytes_as<double>(values) : bytes_as<float>(values);
+  data.replacement = false;
+  data.description = fmt::format("{} samples of {}", count / size, to_string(sample));
+  return data;
+}
 
 Mixture mixture_of(const std::string& name) {
   if (name == "pattern1010") return pattern1010();

@@ -42,6 +42,10 @@ ImageDataset load_config_images(const Config& config, Split split);
 /// The last "holdout" images of the training set, which training leaves out. Throws as load_config_images does.
 ImageDataset held_out_images(const Config& config);
 
+/// Samples in memory as data that training walks through in epochs: `values` holds rows of the shape `sample`, one after
+/// another ([D] points, or [H,W,C] images in [-1, 1]). Throws ShapeError unless they fill at least one row, evenly.
+RealData data_of(const std::vector<float>& values, const Shape& sample, DType real = DType::f32);
+
 /// Loads what the config's "data" (a folder of images) or "distribution" asks for, with labels if "conditional" does: those
 /// of the images, or the modes of a distribution. Throws DataError, ConfigError.
 RealData load_real_data(const Config& config, DType real = DType::f32);

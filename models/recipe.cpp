@@ -167,23 +167,11 @@ Value mlp_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
 Value pattern_g(Network& n, Value z, const Shape&, const ForwardPass& pass) {
   return pattern_generator(n, z, pass);
 }
-Value normal1d_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
-  return points_generator(n, z, {4}, s[0], pass);
+Generator points_g(std::vector<int64_t> hidden) {
+  return [hidden](Network& n, Value z, const Shape& s, const ForwardPass& p) { return points_generator(n, z, hidden, s[0], p); };
 }
-Value normal1d_d(Network& n, Value x, const ForwardPass& pass) {
-  return points_discriminator(n, x, {8}, pass);
-}
-Value points_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
-  return points_generator(n, z, {64, 64}, s[0], pass);
-}
-Value points_d(Network& n, Value x, const ForwardPass& pass) {
-  return points_discriminator(n, x, {64, 64}, pass);
-}
-Value grid_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
-  return points_generator(n, z, {128, 128, 128}, s[0], pass);
-}
-Value grid_d(Network& n, Value x, const ForwardPass& pass) {
-  return points_discriminator(n, x, {128, 128, 128}, pass);
+Discriminator points_d(std::vector<int64_t> hidden) {
+  return [hidden](Network& n, Value x, const ForwardPass& p) { return points_discriminator(n, x, hidden, p); };
 }
 Value pacgan_g(Network& n, Value z, const Shape& s, const ForwardPass& pass) {
   return pacgan_generator(n, z, s[0], pass);
@@ -217,8 +205,8 @@ Recipe mixture_recipe(const std::string& name, const std::string& summary, int64
                   {"log-every", "1000"},
                   {"sample-every", "2000"},
                   {"checkpoint-every", "5000"}}),
-          points_g,
-          points_d};
+          points_g({64, 64}),
+          points_d({64, 64})};
 }
 
 /// Narrow modes want a fast G, and the average of its weights for the last of their width.
@@ -235,8 +223,8 @@ Recipe grid25_recipe() {
   r.defaults.set("loss", std::string("relativistic"));
   r.defaults.set("gradient-penalty", std::string("r1-r2"));
   r.defaults.set("gradient-penalty-weight", std::string("0.02"));
-  r.generator = grid_g;
-  r.discriminator = grid_d;
+  r.generator = points_g({128, 128, 128});
+  r.discriminator = points_d({128, 128, 128});
   return r;
 }
 
@@ -279,8 +267,7 @@ Recipe best_recipe(const std::string& name, const std::string& summary,
   return {name, summary, SampleKind::images, options, best_g, best_mnist_discriminator};
 }
 
-Recipe energy_recipe(const std::string& name, const std::string& summary,
-                     Value (*discriminator)(Network&, Value, const ForwardPass&)) {
+Recipe energy_recipe(const std::string& name, const std::string& summary, Discriminator discriminator) {
   return {name,
           summary,
           SampleKind::images,
@@ -295,7 +282,7 @@ Recipe energy_recipe(const std::string& name, const std::string& summary,
                   {"sample-every", "1000"},
                   {"checkpoint-every", "5000"}}),
           mlp_g,
-          discriminator};
+          std::move(discriminator)};
 }
 
 std::vector<Recipe> make_recipes() {
@@ -373,7 +360,7 @@ std::vector<Recipe> make_recipes() {
                        {"log-every", "1000"},
                        {"sample-every", "5000"},
                        {"checkpoint-every", "10000"}}),
-               normal1d_g, normal1d_d});
+               points_g({4}), points_d({8})});
   r.push_back(mixture_recipe("gaussians4", "four normal distributions in the plane", 1000, 4));
   r.push_back(narrow_modes_recipe("ring8", "eight narrow normal distributions on a circle", 8));
   r.push_back(grid25_recipe());
@@ -401,6 +388,13 @@ const Recipe& find_recipe(const std::string& name) {
     names.push_back(r.name);
   }
   fail<ConfigError>("there is no recipe '{}'; did you mean '{}'? (`forger list` shows all)", name, nearest_name(name, names));
+}
+
+Recipe own_recipe(std::string name, SampleKind kind, Generator generator, Discriminator discriminator,
+                  const std::vector<std::pair<std::string, std::string>>& options) {
+  Config defaults(name, common_options(1));
+  for (const auto& [key, value] : options) defaults.set(key, value);
+  return {std::move(name), "", kind, std::move(defaults), std::move(generator), std::move(discriminator)};
 }
 
 }  // namespace forger

@@ -30,10 +30,6 @@ Grid parse_grid(const std::string& text, const std::string& option) {
   return {rows, columns};
 }
 
-BackendOptions backend_options(const Config& config) {
-  return {config.text("device"), config.text("providers"), config.text("precision"), config.text("launches")};
-}
-
 Sampler::Sampler(const Recipe& recipe, const Config& config, const Shape& sample, const Backend& backend,
                  VariableStore& variables)
     : z_dim_(config.integer("z-dim")),

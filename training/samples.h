@@ -15,9 +15,6 @@ struct Grid {
 };
 Grid parse_grid(const std::string& text, const std::string& option);
 
-/// The options of a config that choose its backend.
-BackendOptions backend_options(const Config& config);
-
 /// Makes samples from a store's generator, inference mode, in chunks of a fixed size.
 class Sampler {
  public:

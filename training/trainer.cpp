@@ -1,6 +1,5 @@
 #include "training/trainer.h"
 
-#include <omp.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -14,7 +13,6 @@
 #include "training/pictures.h"
 #include "training/snapshot.h"
 #include "training/summary.h"
-#include "training/tuning_file.h"
 #include "training/watch.h"
 
 namespace forger {
@@ -40,6 +38,16 @@ bool all_finite(const VariableStore& variables, const std::string& name) {
   const auto bytes = variables.read(name);
   const std::span values(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+/// The data, after a check that the pictures of it can be drawn.
+RealData load_checked(const Config& config) {
+  RealData data = load_real_data(config);
+  if (config.has("grid")) {
+    const Grid grid = parse_grid(config.text("grid"), "--grid");
+    check_grid("--grid", data.sample_shape()[0], data.sample_shape()[1], grid.rows, grid.columns);
+  }
+  return data;
 }
 
 class Trainer {
@@ -246,33 +254,17 @@ class Trainer {
 }  // namespace
 
 TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
-    : config_(std::move(config)),
+    : config_(use_threads(std::move(config))),
       recipe_(find_recipe(config_.recipe())),
-      backend_(open_backend(backend_options(config_))),
-      variables_(*backend_.device) {
-  if (config_.integer("threads") == 0) config_.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
-  omp_set_num_threads(static_cast<int>(config_.integer("threads")));
-  data_ = load_real_data(config_);
-  if (config_.has("grid")) {
-    const Grid grid = parse_grid(config_.text("grid"), "--grid");
-    check_grid("--grid", data_.sample_shape()[0], data_.sample_shape()[1], grid.rows, grid.columns);
-  }
-  data_crc_ = crc_of(data_.bytes);
-  const auto seed = static_cast<uint64_t>(config_.integer("seed"));
-  const Graph step = build_train_step(recipe_, config_, data_);
-  if (config_.text("autotune") == "on") backend_.target.tuning = tune(step, backend_);
-  session_ = std::make_unique<Session>(compile(step, backend_.providers, backend_.target), variables_, seed);
-  session_->bind("data", data_.bytes.data());
-  if (recipe_.is_classifier()) session_->bind("labels", data_.labels.data());
-  if (data_.classes > 0) session_->bind("labels", data_.label_bytes.data());
-  variables_.write("rng/seed", std::as_bytes(std::span(&seed, 1)));
+      step_(recipe_, config_, load_checked(config_)),
+      data_crc_(crc_of(step_.data().bytes)) {
   if (!recipe_.is_classifier() && config_.integer("eval-every") > 0)
-    evaluation_ = std::make_unique<PeriodicEvaluation>(recipe_, config_, data_, backend_, variables_);
+    evaluation_ = std::make_unique<PeriodicEvaluation>(recipe_, config_, data(), backend(), variables());
   if (!resume) return;
   if (resume->data_crc != data_crc_) {
-    fail<DataError>("{}: was trained on other data than {}; give the same data with --data", resume->path, data_.description);
+    fail<DataError>("{}: was trained on other data than {}; give the same data with --data", resume->path, data().description);
   }
-  resume->restore(variables_);
+  resume->restore(variables());
   if (resume->step >= config_.integer("steps")) {
     fail<ConfigError>("{}: has {} steps already; ask for more with --steps", resume->path, resume->step);
   }

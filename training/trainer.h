@@ -4,14 +4,13 @@
 #include <memory>
 #include <optional>
 
-#include "engine/runtime/session.h"
-#include "models/gan_step.h"
 #include "training/checkpoint.h"
 #include "training/console.h"
 #include "training/metrics.h"
 #include "training/periodic_evaluation.h"
 #include "training/run_directory.h"
 #include "training/samples.h"
+#include "training/train_step.h"
 
 namespace forger {
 
@@ -24,22 +23,19 @@ class TrainingRun {
 
   const Config& config() const { return config_; }
   const Recipe& recipe() const { return recipe_; }
-  const RealData& data() const { return data_; }
-  const Backend& backend() const { return backend_; }
-  Session& session() { return *session_; }
-  VariableStore& variables() { return variables_; }
+  const RealData& data() const { return step_.data(); }
+  const Backend& backend() const { return step_.backend(); }
+  Session& session() { return step_.session(); }
+  VariableStore& variables() { return step_.variables(); }
   PeriodicEvaluation* evaluation() { return evaluation_.get(); }  // null without "eval-every"
   uint32_t data_crc() const { return data_crc_; }
-  int64_t step() const { return variables_.read_scalar<int64_t>("rng/step"); }  // steps done so far
+  int64_t step() const { return step_.steps_done(); }
 
  private:
   Config config_;
   const Recipe& recipe_;
-  Backend backend_;
-  RealData data_;
+  TrainStep step_;
   uint32_t data_crc_;
-  VariableStore variables_;
-  std::unique_ptr<Session> session_;
   std::unique_ptr<PeriodicEvaluation> evaluation_;
 };
 
