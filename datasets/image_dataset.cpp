@@ -81,10 +81,21 @@ std::vector<std::string> find_pictures(const std::string& folder) {
 std::string find_data_folder(const std::string& folder) {
   std::error_code error;
   if (folder.empty() || fs::path(folder).is_absolute() || fs::exists(folder, error)) return folder;
-  // build/release/forger lies two folders below the checkout.
-  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = binary.parent_path().parent_path().parent_path() / folder;
-  return !error && fs::exists(beside, error) ? beside.string() : folder;
+  std::vector<fs::path> roots;
+  if (const fs::path binary = fs::read_symlink("/proc/self/exe", error); !error) {
+    const fs::path beside = binary.parent_path().parent_path();
+    roots = {beside.parent_path(), beside / "share/forger"};
+  }
+  for (const char* root : {FORGER_DATA_DIR, "/usr/share/forger"}) {
+    if (std::find(roots.begin(), roots.end(), root) == roots.end()) roots.emplace_back(root);
+  }
+  std::string searched;
+  for (const fs::path& root : roots) {
+    const fs::path path = root / folder;
+    if (fs::exists(path, error)) return path.string();
+    searched += (searched.empty() ? "" : ", ") + path.string();
+  }
+  fail<DataError>("{}: no such folder, neither here nor at {}; give --data a folder of images", folder, searched);
 }
 
 ImageDataset load_mnist(const std::string& folder, Split split) {

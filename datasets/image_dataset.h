@@ -16,8 +16,14 @@ struct ImageDataset {
 
 enum class Split { train, test };
 
-/// Where a folder of data is: as it is named, or, for a relative name that is not in the working directory, beside the
-/// sources that the binary was built from. So a run's config can keep "datasets/mnist", wherever it is used.
+/// Where a folder of data is: as it is named or, for a relative name that is not in the working directory, the first of
+/// these that exists. A run's config can thus keep "datasets/mnist" wherever it is used.
+///
+///   checkout     ../../FOLDER, seen from the running binary's folder: build/release/forger
+///   installed    ../share/forger/FOLDER, likewise: PREFIX/bin/forger
+///   library      FOLDER in the data directory that Forger was configured to install to, then in /usr/share/forger
+///
+/// Throws DataError that names all of these places.
 std::string find_data_folder(const std::string& folder);
 
 /// Loads the images and labels of one split from a folder with MNIST's four files or those of a set in the

@@ -133,6 +133,11 @@ TEST_CASE("images: what a folder is not is said") {
   const auto load = [&](const std::string& path) { return message_of([&] { load_images(path, Split::train, 28, 28, 1); }); };
   CHECK(contains(load(folder.path()), "neither train-images-idx3-ubyte (plain or .gz) nor any .png"));
   CHECK(contains(load(folder / "none"), "/none: no such folder"));
+  const std::string nowhere = load("datasets/none");
+  for (const char* place : {"datasets/none: no such folder, neither here nor at /", "/share/forger/datasets/none, ",
+                            ", /usr/share/forger/datasets/none; give --data"}) {
+    CHECK_MESSAGE(contains(nowhere, place), nowhere);
+  }
   put_file(folder / "file", std::vector<uint8_t>{1});
   CHECK(contains(load(folder / "file"), "/file: is no folder"));
   CHECK(contains(message_of([&] { load_image_folder(folder.path(), 28, 28, 1); }), "holds no .png, .jpg or .jpeg file"));
