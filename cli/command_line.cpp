@@ -122,6 +122,20 @@ Command CommandLine::add(const std::string& name, const std::string& help) {
   return {command, &chosen_};
 }
 
+std::vector<CommandDescription> CommandLine::describe() const {
+  std::vector<CommandDescription> commands;
+  for (const CLI::App* sub : app_->get_subcommands({})) {
+    CommandDescription& command = commands.emplace_back(CommandDescription{sub->get_name(), sub->get_description(), {}});
+    for (const CLI::Option* option : sub->get_options()) {
+      const bool positional = option->get_lnames().empty();
+      const bool takes_value = option->get_items_expected_max() > 0;
+      command.options.push_back({positional ? option->get_single_name() : "--" + option->get_lnames().front(),
+                                 option->get_description(), takes_value ? option->get_type_name() : ""});
+    }
+  }
+  return commands;
+}
+
 Action CommandLine::parse(int argc, char** argv) {
   try {
     check_subcommand(*app_, argc, argv);

@@ -56,6 +56,18 @@ class Command {
   Action* chosen_;  // of the CommandLine
 };
 
+/// What help texts say of an option or a positional argument.
+struct OptionDescription {
+  std::string name;  // "--batch", or "recipe" of a positional argument
+  std::string help;
+  std::string type;  // "INT", "TEXT:{table,json}"; empty: a flag without a value
+  bool is_positional() const { return !name.starts_with("--"); }
+};
+struct CommandDescription {
+  std::string name, help;
+  std::vector<OptionDescription> options;  // positional arguments, too
+};
+
 class CommandLine {
  public:
   /// `version` is what --version prints.
@@ -68,6 +80,8 @@ class CommandLine {
   /// The action of the subcommand that was given. --help and --version print and give an action that does nothing.
   /// Throws ConfigError that names the argument which is not understood, and the nearest that is.
   Action parse(int argc, char** argv);
+  /// All subcommands, in the order in which they were added.
+  std::vector<CommandDescription> describe() const;
 
  private:
   std::unique_ptr<CLI::App> app_;

@@ -18,5 +18,6 @@ void add_export(CommandLine& line);
 void add_import(CommandLine& line);
 void add_verify(CommandLine& line);
 void add_bench(CommandLine& line);
+void add_completion(CommandLine& line);
 
 }  // namespace forger

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/recipe_options.h"
+#include "cli/version.h"
 #include "datasets/image_dataset.h"
 #include "engine/runtime/backend.h"
 #include "kernels/common/errors.h"
@@ -40,7 +41,7 @@ double gib(size_t bytes) {
 
 int doctor() {
   const auto row = [](const char* name, const std::string& value) { fmt::print("{:<12} {}\n", name, value); };
-  row("forger", FORGER_VERSION);
+  row("forger", version());
   row("cpu", fmt::format("{}, {} threads", cpu_name(), omp_get_max_threads()));
   row("vectors", isa_name());
   row("oneDNN", onednn::version());

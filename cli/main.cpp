@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cli/commands.h"
+#include "cli/version.h"
 #include "kernels/common/errors.h"
 #include "models/config.h"
 
@@ -31,7 +32,7 @@ void check_output() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  forger::CommandLine line("forger trains GANs from one native binary", "forger " FORGER_VERSION);
+  forger::CommandLine line("forger trains GANs from one native binary", std::string("forger ") + forger::version());
   forger::add_list(line);
   forger::add_summary(line);
   forger::add_doctor(line);
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
   forger::add_import(line);
   forger::add_verify(line);
   forger::add_bench(line);
+  forger::add_completion(line);
   try {
     const int code = line.parse(argc, argv)();
     check_output();

@@ -1,5 +1,6 @@
 // Subcommands that only show something, and what happens to misspelt ones.
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "tests/cli_testing.h"
 
@@ -26,7 +27,9 @@ TEST_CASE("help and version end with 0 and write nothing") {
     FORGER_RUN_OK(w, line);
   }
   CHECK(w.tree().empty());
-  CHECK(contains(w.run("--version").out, "forger "));
+  const std::string version = w.run("--version").out;
+  CHECK_MESSAGE(std::regex_match(version, std::regex("forger \\d+\\.\\d+\\.\\d+( \\([0-9a-z]+(-dirty)?\\))?\n")), version);
+  CHECK(has_row(w.run("doctor").out, version));
   CHECK(contains(w.run("train --help").out, "--n-critic"));
 }
 
@@ -80,6 +83,36 @@ TEST_CASE("the DCGAN has the tutorial's layers, shapes and parameters") {
     INFO(row << "\n" << d);
     CHECK(has_row(d, row));
   }
+}
+
+TEST_CASE("completions know every subcommand, flag, choice and recipe, and shells take them") {
+  Workplace w;
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    CAPTURE(shell);
+    const auto completion = w.run(fmt::format("completion {}", shell));
+    REQUIRE(completion.code == 0);
+    for (const char* part : {"train", "completion", "d-update", "separate sum mixed", "relativistic ebgan began", "best-stacked"}) {
+      CHECK(contains(completion.out, part));
+    }
+    put_text(w / shell, completion.out);
+    const std::string check = fmt::format("command -v {0} >/dev/null || exit 0; {0} -n '{1}'", shell, w / shell);
+    CHECK(std::system(check.c_str()) == 0);
+  }
+  // bash itself completes from it.
+  const auto complete = [&](const std::string& line) {
+    const std::string script = fmt::format(
+        "source '{}'; words=({}); COMP_WORDS=(\"${{words[@]}}\" ''); COMP_CWORD=${{#words[@]}}; _forger; echo \"${{COMPREPLY[*]}}\" >'{}'",
+        w / "bash", line, w / "reply");
+    put_text(w / "script", script);
+    CHECK(std::system(fmt::format("bash '{}' 2>/dev/null", w / "script").c_str()) == 0);
+    return words(w.text("reply"));
+  };
+  CHECK(complete("forger train mlp --d-update") == Words{"separate", "sum", "mixed"});
+  CHECK(complete("forger verify --format") == Words{"table", "json"});
+  CHECK(complete("forger completion") == Words{"bash", "zsh", "fish"});
+  CHECK(complete("forger train --batch").empty());
+  CHECK(complete("forger summary").front() == "dcgan");
+  FORGER_REFUSES(w, "completion tcsh", "tcsh", "bash");
 }
 
 TEST_CASE("explain, verify and bench work on small things") {
