@@ -1,5 +1,6 @@
 # Installs forger.h and every header that it reaches, under the folder where each one lies. Run by `cmake --install`, so
 # that a new include needs no new configuration. forger_source, forger_headers: set by cmake/install.cmake.
+cmake_policy(VERSION 3.25)
 set(waiting forger.h)
 set(headers "")
 while(waiting)
