@@ -18,14 +18,20 @@ install(CODE "
   foreach(shell bash zsh fish)
     execute_process(COMMAND $<TARGET_FILE:forger> completion \${shell} OUTPUT_FILE ${completions}/\${shell}
                     COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+  # Where zsh looks; Debian's has a folder of its own for what packages bring.
+  set(zsh_folder zsh/site-functions)
+  if(CMAKE_INSTALL_PREFIX MATCHES \"(^|/)usr$\" AND EXISTS /etc/debian_version)
+    set(zsh_folder zsh/vendor-completions)
+  endif()
+  foreach(place bash|bash-completion/completions|forger zsh|\${zsh_folder}|_forger fish|fish/vendor_completions.d|forger.fish)
+    string(REPLACE | \";\" place \${place})
+    list(GET place 0 shell)
+    list(GET place 1 folder)
+    list(GET place 2 file)
+    file(INSTALL DESTINATION \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/\${folder} TYPE FILE RENAME \${file}
+         FILES ${completions}/\${shell})
   endforeach()" COMPONENT program)
-foreach(place "bash|bash-completion/completions|forger" "zsh|zsh/site-functions|_forger" "fish|fish/vendor_completions.d|forger.fish")
-  string(REPLACE "|" ";" place "${place}")
-  list(GET place 0 shell)
-  list(GET place 1 folder)
-  list(GET place 2 file)
-  install(FILES ${completions}/${shell} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} RENAME ${file} COMPONENT program)
-endforeach()
 install(FILES cmake/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/forger COMPONENT program)
 install(FILES cmake/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libforger-dev COMPONENT library)
 

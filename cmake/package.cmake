@@ -4,7 +4,7 @@ set(CPACK_PACKAGE_NAME forger)
 set(CPACK_PACKAGE_VENDOR "The Forger authors")
 set(CPACK_PACKAGE_CONTACT "The Forger authors <authors@forger.invalid>")
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "GAN engine written from scratch in C++20 and CUDA")
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
@@ -14,16 +14,15 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 
-set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "A from-scratch C++20/CUDA engine that trains GANs
- The program forger trains, samples, evaluates and exports generative adversarial
- networks. The MNIST images and completions for bash, zsh and fish are included.")
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "The program forger trains, samples, evaluates and exports generative
+adversarial networks. The MNIST images and completions for bash, zsh and fish
+are included.")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME forger)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 
-set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "library of the GAN engine Forger: headers, static libraries, CMake package
- A program that defines its own networks finds it with find_package(Forger REQUIRED)
- and links Forger::forger.")
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "Headers, static libraries and a CMake package for programs that define their
+own networks: find_package(Forger REQUIRED), then link Forger::forger.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libforger-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS OFF)
