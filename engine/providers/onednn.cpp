@@ -6,7 +6,7 @@ namespace forger {
 const Provider& onednn_provider() {
   static const std::vector<Kernel> kernels = [] {
     std::vector<Kernel> table = linear_kernels();
-    for (Kernel& k : simd_kernels()) table.push_back(k);
+    for (const auto& part : {library_kernels(), simd_kernels()}) table.insert(table.end(), part.begin(), part.end());
     return table;
   }();
   static const Provider provider{"onednn", kernels};

@@ -1,4 +1,4 @@
-// The two halves of the onednn provider's table.
+// The parts of the onednn provider's table, in their order.
 #pragma once
 
 #include <vector>
@@ -7,8 +7,9 @@
 
 namespace forger {
 
-std::vector<Kernel> linear_kernels();  // convolution trio and matrix product
-std::vector<Kernel> simd_kernels();    // all else
+std::vector<Kernel> linear_kernels();   // convolutions by kernels of our own
+std::vector<Kernel> library_kernels();  // convolutions and matrix products by oneDNN; empty in a build without it
+std::vector<Kernel> simd_kernels();     // all else
 
 /// What an elementwise kernel's argument array holds.
 inline constexpr size_t kMaxTapeOperands = 16;

@@ -9,11 +9,11 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 dnnl::convolution_forward::primitive_desc forward_desc(const Primitive& p, const Conv2dDescs& d, bool bias,
                                                        const dnnl::primitive_attr& attr) {
-  using Desc = dnnl::convolution_forward::desc;
+  using Forward = dnnl::convolution_forward;
   constexpr auto kind = dnnl::prop_kind::forward_training;
-  return {bias ? Desc(kind, kDirect, d.x, d.filter, d.bias, d.y, d.strides, d.pad_before, d.pad_after)
-               : Desc(kind, kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after),
-          attr, p.engine()};
+  return bias ? describe<Forward>(p.engine(), attr, kind, kDirect, d.x, d.filter, d.bias, d.y, d.strides, d.pad_before,
+                                  d.pad_after)
+              : describe<Forward>(p.engine(), attr, kind, kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after);
 }
 
 }  // namespace
@@ -49,8 +49,9 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
 Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias) : shape_(shape), bias_(bias) {
   const Conv2dDescs d(shape);
   const auto attr = Primitive::attributes();
-  const dnnl::convolution_backward_data::primitive_desc pd({kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after},
-                                                           attr, primitive_.engine(), forward_desc(primitive_, d, false, attr));
+  const auto pd =
+      describe_gradient<dnnl::convolution_backward_data>(primitive_.engine(), attr, forward_desc(primitive_, d, false, attr),
+                                                         kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after);
   primitive_.set(dnnl::convolution_backward_data(pd), pd.scratchpad_desc());
   primitive_.add_argument(DNNL_ARG_DIFF_SRC, d.x);
   primitive_.add_argument(DNNL_ARG_DIFF_DST, d.y);
@@ -75,9 +76,9 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
 Conv2dFilterGrad::Conv2dFilterGrad(const Conv2dShape& shape) {
   const Conv2dDescs d(shape);
   const auto attr = Primitive::attributes();
-  const dnnl::convolution_backward_weights::primitive_desc pd({kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after},
-                                                              attr, primitive_.engine(),
-                                                              forward_desc(primitive_, d, false, attr));
+  const auto pd =
+      describe_gradient<dnnl::convolution_backward_weights>(primitive_.engine(), attr, forward_desc(primitive_, d, false, attr),
+                                                            kDirect, d.x, d.filter, d.y, d.strides, d.pad_before, d.pad_after);
   primitive_.set(dnnl::convolution_backward_weights(pd), pd.scratchpad_desc());
   primitive_.add_argument(DNNL_ARG_SRC, d.x);
   primitive_.add_argument(DNNL_ARG_DIFF_DST, d.y);

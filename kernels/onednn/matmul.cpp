@@ -10,8 +10,9 @@ MatMul::MatMul(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool
   };
   const memory::desc a = operand(m, k, trans_a), b = operand(k, n, trans_b), c = operand(m, n, false);
   const memory::desc row({1, n}, f32, memory::format_tag::ab);
-  const auto desc = bias ? dnnl::matmul::desc(a, b, row, c) : dnnl::matmul::desc(a, b, c);
-  const dnnl::matmul::primitive_desc pd(desc, Primitive::attributes(), primitive_.engine());
+  const auto attr = Primitive::attributes();
+  const auto pd = bias ? describe<dnnl::matmul>(primitive_.engine(), attr, a, b, row, c)
+                       : describe<dnnl::matmul>(primitive_.engine(), attr, a, b, c);
   primitive_.set(dnnl::matmul(pd), pd.scratchpad_desc());
   primitive_.add_argument(DNNL_ARG_SRC, a);
   primitive_.add_argument(DNNL_ARG_WEIGHTS, b);

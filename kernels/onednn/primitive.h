@@ -4,12 +4,11 @@
 // its NHWC kernels measure within a few percent of its blocked ones, so only filters (small) are reordered, once per run.
 #pragma once
 
-#include <dnnl.hpp>
-
 #include <cstddef>
 #include <unordered_map>
 
 #include "kernels/common/conv2d_shape.h"
+#include "kernels/onednn/api.h"
 
 namespace forger::onednn {
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <dnnl.hpp>
+#include <oneapi/dnnl/dnnl.hpp>
 
 namespace forger::onednn {
 
