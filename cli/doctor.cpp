@@ -1,5 +1,3 @@
-#include <omp.h>
-
 #include <filesystem>
 #include <fstream>
 
@@ -11,6 +9,7 @@
 #include "kernels/common/errors.h"
 #include "kernels/common/isa.h"
 #include "kernels/onednn/version.h"
+#include "kernels/threads/pool.h"
 #ifdef FORGER_HAVE_VENDOR
 #include "kernels/vendor/versions.h"
 #endif
@@ -42,7 +41,7 @@ double gib(size_t bytes) {
 int doctor() {
   const auto row = [](const char* name, const std::string& value) { fmt::print("{:<12} {}\n", name, value); };
   row("forger", version());
-  row("cpu", fmt::format("{}, {} threads", cpu_name(), omp_get_max_threads()));
+  row("cpu", fmt::format("{}, {} threads", cpu_name(), num_threads()));
   row("vectors", isa_name());
   row("oneDNN", onednn::version());
   row("CUDA", describe_cuda());

@@ -98,7 +98,7 @@ install(SCRIPT cmake/install_headers.cmake COMPONENT library)
 
 # Packages that a program which links the library has to find, too.
 set(FORGER_DEPENDENCIES "")
-foreach(pair "fmt::fmt|fmt" "ZLIB::ZLIB|ZLIB" "Threads::Threads|Threads" "OpenMP::OpenMP_CXX|OpenMP COMPONENTS CXX"
+foreach(pair "fmt::fmt|fmt" "ZLIB::ZLIB|ZLIB" "Threads::Threads|Threads"
         "Boost::context|Boost COMPONENTS context" "CUDA::cudart_static|CUDAToolkit")
   string(REPLACE "|" ";" pair "${pair}")
   list(GET pair 0 target)

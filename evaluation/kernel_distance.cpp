@@ -5,6 +5,7 @@
 
 #include "evaluation/pairs.h"
 #include "kernels/common/philox.h"
+#include "kernels/threads/pool.h"
 
 namespace forger {
 namespace {
@@ -57,12 +58,11 @@ double kernel_distance_of_subsets(const Points& a, const Points& b, int subsets,
   if (size == a.rows() && size == b.rows()) return kernel_distance(a, b);  // every subset is the whole set
   // A subset to a thread: within it the pairs are made by that thread alone.
   std::vector<double> distances(static_cast<size_t>(subsets));
-#pragma omp parallel for schedule(dynamic)
-  for (int s = 0; s < subsets; ++s) {
+  parallel_for(subsets, [&](int64_t s) {
     const auto draw = static_cast<uint64_t>(s);
     const std::vector<float> x = subset(a, size, seed, 2 * draw), y = subset(b, size, seed, 2 * draw + 1);
     distances[static_cast<size_t>(s)] = kernel_distance({x, a.columns}, {y, b.columns});
-  }
+  });
   return std::accumulate(distances.begin(), distances.end(), 0.0) / subsets;
 }
 

@@ -4,6 +4,7 @@
 
 #include "evaluation/pair_tiles.h"
 #include "kernels/common/isa.h"
+#include "kernels/threads/pool.h"
 
 namespace forger {
 namespace {
@@ -28,21 +29,22 @@ void for_each_row(PairTile* tile, const Points& a, const Points& b, const PairRo
   if (m == 0 || n == 0) return;
   const std::vector<float> packed = pack(b);
   const int64_t pitch = (n + kWidth - 1) / kWidth * kWidth, blocks = (m + kBlock - 1) / kBlock;
-#pragma omp parallel
-  {
-    std::vector<float> rows(static_cast<size_t>(kBlock * pitch));
-#pragma omp for schedule(dynamic)
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t begin = block * kBlock, count = std::min(kBlock, m - begin);
-      for (int64_t j = 0; j < pitch; j += kWidth) {
-        const float* const strip = packed.data() + j * d;
-        for (int64_t r = 0; r < count; r += kPairRows) {
-          tile(a.values.data() + (begin + r) * d, std::min(kPairRows, count - r), strip, d, rows.data() + r * pitch + j, pitch);
+  std::vector<std::vector<float>> rows_of(static_cast<size_t>(num_threads()));  // by slot, made by the thread that uses it
+  parallel_for(
+      blocks,
+      [&](int64_t block, int slot) {
+        auto& rows = rows_of[static_cast<size_t>(slot)];
+        rows.resize(static_cast<size_t>(kBlock * pitch));
+        const int64_t begin = block * kBlock, count = std::min(kBlock, m - begin);
+        for (int64_t j = 0; j < pitch; j += kWidth) {
+          const float* const strip = packed.data() + j * d;
+          for (int64_t r = 0; r < count; r += kPairRows) {
+            tile(a.values.data() + (begin + r) * d, std::min(kPairRows, count - r), strip, d, rows.data() + r * pitch + j, pitch);
+          }
         }
-      }
-      for (int64_t r = 0; r < count; ++r) f(begin + r, std::span(rows.data() + r * pitch, static_cast<size_t>(n)));
-    }
-  }
+        for (int64_t r = 0; r < count; ++r) f(begin + r, std::span(rows.data() + r * pitch, static_cast<size_t>(n)));
+      },
+      static_cast<int>(rows_of.size()));
 }
 
 }  // namespace

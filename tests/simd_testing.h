@@ -2,7 +2,6 @@
 #pragma once
 
 #include <doctest/doctest.h>
-#include <omp.h>
 
 #include <bit>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "kernels/common/isa.h"
+#include "kernels/threads/pool.h"
 
 namespace simd_testing {
 
@@ -108,15 +108,15 @@ inline bool same_bits(std::span<const float> a, std::span<const float> b) {
 /// bit.
 template <class Run>
 void check_same_on_any_threads(const Run& run) {
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int before = forger::num_threads();
+  forger::set_num_threads(1);
   const std::vector<float> alone = run();
   for (const int threads : {2, 3, 2}) {
-    omp_set_num_threads(threads);
+    forger::set_num_threads(threads);
     CAPTURE(threads);
     CHECK(same_bits(run(), alone));
   }
-  omp_set_num_threads(before);
+  forger::set_num_threads(before);
 }
 
 inline std::vector<double> to_double(std::span<const float> x) {

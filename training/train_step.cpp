@@ -1,7 +1,6 @@
 #include "training/train_step.h"
 
-#include <omp.h>
-
+#include "kernels/threads/pool.h"
 #include "training/tuning_file.h"
 
 namespace forger {
@@ -16,8 +15,8 @@ Program compile_step(const Recipe& recipe, const Config& config, const RealData&
 }  // namespace
 
 Config use_threads(Config config) {
-  if (config.integer("threads") == 0) config.set("threads", OptionValue(int64_t{omp_get_max_threads()}));
-  omp_set_num_threads(static_cast<int>(config.integer("threads")));
+  if (config.integer("threads") == 0) config.set("threads", OptionValue(int64_t{num_threads()}));
+  set_num_threads(static_cast<int>(config.integer("threads")));
   return config;
 }
 

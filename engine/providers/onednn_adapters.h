@@ -69,4 +69,7 @@ PreparedKernel conv2d(const NodeView& v) {
   return with_statistics<convolution<K>, statistics>(v);
 }
 
+/// Winograd's transforms multiply by fractions: tests/winograd_conv_test.cpp measures what that costs.
+inline constexpr Accuracy kWinograd{.factor = 4, .exact_on_integers = false};
+
 }  // namespace forger

@@ -5,12 +5,6 @@
 #include "kernels/winograd/conv2d.h"
 
 namespace forger {
-namespace {
-
-/// Winograd's transforms multiply by fractions: tests/winograd_conv_test.cpp measures what that costs.
-constexpr Accuracy kWinograd{.factor = 4, .exact_on_integers = false};
-
-}  // namespace
 
 std::vector<Kernel> linear_kernels() {
   return {

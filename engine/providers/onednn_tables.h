@@ -8,7 +8,7 @@
 namespace forger {
 
 std::vector<Kernel> linear_kernels();   // convolutions by kernels of our own
-std::vector<Kernel> library_kernels();  // convolutions and matrix products by oneDNN; empty in a build without it
+std::vector<Kernel> library_kernels();  // convolutions and products by oneDNN, or what stands in for it
 std::vector<Kernel> simd_kernels();     // all else
 
 /// What an elementwise kernel's argument array holds.

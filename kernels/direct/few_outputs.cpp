@@ -1,11 +1,10 @@
 #include "kernels/direct/few_outputs.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "kernels/common/errors.h"
+#include "kernels/threads/pool.h"
 
 namespace forger::direct {
 namespace {
@@ -55,7 +54,7 @@ std::optional<std::string> supports_filter_grad(const Conv2dShape& s) {
 }
 
 Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Isa isa)
-    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), bias_(bias), threads_(omp_get_max_threads()) {}
+    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), bias_(bias), threads_(num_threads()) {}
 
 std::size_t Conv2d::workspace_bytes() const {
   return threads_ * padded_height(shape_) * padded_width(shape_) * shape_.C * sizeof(float);
@@ -64,20 +63,20 @@ std::size_t Conv2d::workspace_bytes() const {
 void Conv2d::run(const float* x, const float* w, const float* bias, float* y, void* workspace) const {
   const Conv2dShape& s = shape_;
   const int64_t padded_size = padded_height(s) * padded_width(s) * s.C;
-#pragma omp parallel num_threads(threads_)
-  {
-    float* const padded = static_cast<float*>(workspace) + omp_get_thread_num() * padded_size;
-    std::memset(padded, 0, padded_size * sizeof(float));
-#pragma omp for schedule(static)
-    for (int64_t n = 0; n < s.N; ++n) {
-      copy_inside(s, x + n * s.H * s.W * s.C, padded);
-      kernels_.forward(image_, padded, w, bias_ ? bias : nullptr, y + n * s.P * s.Q * s.K);
-    }
-  }
+  float* const all_padded = static_cast<float*>(workspace);  // (slot, rows, columns, C)
+  std::memset(all_padded, 0, threads_ * padded_size * sizeof(float));
+  parallel_for(
+      s.N,
+      [&](int64_t n, int slot) {
+        float* const padded = all_padded + slot * padded_size;
+        copy_inside(s, x + n * s.H * s.W * s.C, padded);
+        kernels_.forward(image_, padded, w, bias_ ? bias : nullptr, y + n * s.P * s.Q * s.K);
+      },
+      threads_);
 }
 
 Conv2dFilterGrad::Conv2dFilterGrad(const Conv2dShape& shape, Isa isa)
-    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), threads_(omp_get_max_threads()) {}
+    : shape_(shape), image_(image(shape)), kernels_(kernels_for(isa)), threads_(num_threads()) {}
 
 std::size_t Conv2dFilterGrad::workspace_bytes() const {
   const Conv2dShape& s = shape_;
@@ -87,35 +86,38 @@ std::size_t Conv2dFilterGrad::workspace_bytes() const {
 void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* workspace) const {
   const Conv2dShape& s = shape_;
   const int64_t rows = s.H + s.R - 1, columns = s.W + s.S - 1, planes = s.K * rows * columns;
-  float* const partial = static_cast<float*>(workspace);  // (N, K, R, S, C)
-#pragma omp parallel num_threads(threads_)
-  {
-    float* const padded = partial + s.N * s.filter_size() + omp_get_thread_num() * planes;  // (K, rows, columns)
-    std::memset(padded, 0, planes * sizeof(float));
-#pragma omp for schedule(static)
-    for (int64_t n = 0; n < s.N; ++n) {
-      const int64_t before_h = s.R - 1 - s.pad_top, before_w = s.S - 1 - s.pad_left;
-      for (int64_t p = 0; p < s.P; ++p) {
-        const int64_t row = p + before_h;
-        if (row < 0 || row >= rows) continue;  // this output row reads padding only
-        for (int64_t q = 0; q < s.Q; ++q) {
-          const int64_t column = q + before_w;
-          if (column < 0 || column >= columns) continue;
-          for (int64_t k = 0; k < s.K; ++k) {
-            padded[(k * rows + row) * columns + column] = dy[((n * s.P + p) * s.Q + q) * s.K + k];
+  float* const partial = static_cast<float*>(workspace);      // (N, K, R, S, C)
+  float* const all_padded = partial + s.N * s.filter_size();  // (slot, K, rows, columns)
+  std::memset(all_padded, 0, threads_ * planes * sizeof(float));
+  parallel_for(
+      s.N,
+      [&](int64_t n, int slot) {
+        float* const padded = all_padded + slot * planes;
+        const int64_t before_h = s.R - 1 - s.pad_top, before_w = s.S - 1 - s.pad_left;
+        for (int64_t p = 0; p < s.P; ++p) {
+          const int64_t row = p + before_h;
+          if (row < 0 || row >= rows) continue;  // this output row reads padding only
+          for (int64_t q = 0; q < s.Q; ++q) {
+            const int64_t column = q + before_w;
+            if (column < 0 || column >= columns) continue;
+            for (int64_t k = 0; k < s.K; ++k) {
+              padded[(k * rows + row) * columns + column] = dy[((n * s.P + p) * s.Q + q) * s.K + k];
+            }
           }
         }
-      }
-      kernels_.filter_grad(image_, x + n * s.H * s.W * s.C, padded, partial + n * s.filter_size());
-    }
-    // The implied barrier has passed; images are summed in order, whoever computed them.
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < s.filter_size(); ++i) {
+        kernels_.filter_grad(image_, x + n * s.H * s.W * s.C, padded, partial + n * s.filter_size());
+      },
+      threads_);
+  // Images are summed in order, whoever computed them.
+  constexpr int64_t kElements = 1024;
+  parallel_for((s.filter_size() + kElements - 1) / kElements, [&](int64_t piece) {
+    const int64_t end = std::min((piece + 1) * kElements, s.filter_size());
+    for (int64_t i = piece * kElements; i < end; ++i) {
       float sum = 0;
       for (int64_t n = 0; n < s.N; ++n) sum += partial[n * s.filter_size() + i];
       dw[i] = sum;
     }
-  }
+  });
 }
 
 }  // namespace forger::direct

@@ -4,8 +4,8 @@
 // description to the primitive descriptor itself. `operation` is what both take: kinds, memory descriptors, strides, padding.
 #pragma once
 
-#include <oneapi/dnnl/dnnl.hpp>
 #include <oneapi/dnnl/dnnl_version.h>
+#include <oneapi/dnnl/dnnl.hpp>
 
 namespace forger::onednn {
 

@@ -1,15 +1,17 @@
 // Convolution and its two gradients through oneDNN. Each object is built once per node and run every step.
 //
 // Activations NHWC, filters KRSC, all float32. `workspace` is 64-byte aligned and holds workspace_bytes(); its contents
-// do not outlive a run. Results are bit-identical from run to run with the same number of threads. An object must not
-// run on two threads at once; constructors throw dnnl::error for a shape that supports() declines.
+// do not outlive a run. The batch is cut into pieces (pieces.h): results are the same bits from run to run and for any number of
+// threads. An object must not run on two threads at once; constructors throw dnnl::error for a shape that supports() declines.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/common/conv2d_shape.h"
+#include "kernels/onednn/pieces.h"
 #include "kernels/onednn/primitive.h"
 
 namespace forger::onednn {
@@ -17,16 +19,31 @@ namespace forger::onednn {
 /// Why oneDNN declines this convolution (in every direction), or nothing.
 std::optional<std::string> supports(const Conv2dShape& shape);
 
+/// What the three directions share: primitives for the pieces of a batch, and a filter in oneDNN's layout.
+struct BatchPieces {
+  BatchPieces(const Conv2dShape& shape, int64_t most_pieces);
+  /// Runs one piece in that thread's scratchpad, all of which start at `scratchpads`.
+  void run(int64_t piece, int slot, std::initializer_list<Operand> operands, std::byte* scratchpads);
+  std::size_t scratchpad_bytes() const;
+
+  Conv2dShape shape;  // of the whole batch
+  Cut cut;            // of the images
+  int threads;
+  std::vector<Primitive> primitives;  // by Cut::kind()
+  FilterReorder reorder;
+  std::size_t filter_bytes = 0;  // in oneDNN's layout
+};
+
 /// y = conv(x, w) + bias.
 class Conv2d {
  public:
   Conv2d(const Conv2dShape& shape, bool bias);
-  std::size_t workspace_bytes() const { return primitive_.workspace_bytes(); }
+  std::size_t workspace_bytes() const;
   /// x: NHWC, w: KRSC, bias: K (null without one), y: NPQK.
   void run(const float* x, const float* w, const float* bias, float* y, void* workspace);
 
  private:
-  Primitive primitive_;
+  BatchPieces pieces_;
   bool bias_;
 };
 
@@ -34,26 +51,27 @@ class Conv2d {
 class Conv2dInputGrad {
  public:
   Conv2dInputGrad(const Conv2dShape& shape, bool bias);
-  std::size_t workspace_bytes() const { return primitive_.workspace_bytes(); }
+  std::size_t workspace_bytes() const;
   /// dy: NPQK, w: KRSC, bias: C (null without one), dx: NHWC.
   void run(const float* dy, const float* w, const float* bias, float* dx, void* workspace);
 
  private:
-  Primitive primitive_;
-  Conv2dShape shape_;
+  BatchPieces pieces_;
   bool bias_;
 };
 
-/// dw = gradient of conv with respect to its filter, summed over the batch.
+/// dw = gradient of conv with respect to its filter, summed over the batch: pieces first, then over pieces in their order.
 class Conv2dFilterGrad {
  public:
   explicit Conv2dFilterGrad(const Conv2dShape& shape);
-  std::size_t workspace_bytes() const { return primitive_.workspace_bytes(); }
+  std::size_t workspace_bytes() const;
   /// x: NHWC, dy: NPQK, dw: KRSC.
   void run(const float* x, const float* dy, float* dw, void* workspace);
 
  private:
-  Primitive primitive_;
+  /// The sum itself is dw where nothing has to be added up or reordered.
+  bool writes_dw() const { return pieces_.cut.pieces == 1 && !pieces_.reorder.needed(); }
+  BatchPieces pieces_;
 };
 
 }  // namespace forger::onednn

@@ -1,31 +1,66 @@
 #include "kernels/onednn/matmul.h"
 
-namespace forger::onednn {
+#include "kernels/onednn/one_thread.h"
+#include "kernels/threads/pool.h"
 
-MatMul::MatMul(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool bias) : bias_(bias) {
+namespace forger::onednn {
+namespace {
+
+constexpr int64_t kMostPieces = 64;
+
+}  // namespace
+
+MatMul::MatMul(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool bias)
+    : bias_(bias),
+      by_rows_(m >= n),
+      cut_(cut(std::max(m, n), 2 * m * n * k, kMostPieces, 16)),
+      a_step_(by_rows_ ? (trans_a ? 1 : k) : 0),
+      b_step_(by_rows_ ? 0 : (trans_b ? k : 1)),
+      c_step_(by_rows_ ? n : 1),
+      threads_(num_threads()) {
   using dnnl::memory;
-  constexpr auto f32 = memory::data_type::f32;
-  const auto operand = [](int64_t rows, int64_t columns, bool transposed) {
-    return memory::desc({rows, columns}, f32, transposed ? memory::format_tag::ba : memory::format_tag::ab);
+  const OneThread one_thread;
+  // Pieces are parts of the whole matrices, whose rows lie as far apart as in the whole.
+  const auto operand = [](int64_t rows, int64_t columns, int64_t row_step, int64_t column_step) {
+    return memory::desc({rows, columns}, memory::data_type::f32, memory::dims{row_step, column_step});
   };
-  const memory::desc a = operand(m, k, trans_a), b = operand(k, n, trans_b), c = operand(m, n, false);
-  const memory::desc row({1, n}, f32, memory::format_tag::ab);
-  const auto attr = Primitive::attributes();
-  const auto pd = bias ? describe<dnnl::matmul>(primitive_.engine(), attr, a, b, row, c)
-                       : describe<dnnl::matmul>(primitive_.engine(), attr, a, b, c);
-  primitive_.set(dnnl::matmul(pd), pd.scratchpad_desc());
-  primitive_.add_argument(DNNL_ARG_SRC, a);
-  primitive_.add_argument(DNNL_ARG_WEIGHTS, b);
-  primitive_.add_argument(DNNL_ARG_DST, c);
-  if (bias) primitive_.add_argument(DNNL_ARG_BIAS, row);
+  for (int64_t piece = 0; piece < cut_.pieces; ++piece) {
+    if (cut_.kind(piece) != primitives_.size()) continue;
+    const int64_t rows = by_rows_ ? cut_.length(piece) : m, columns = by_rows_ ? n : cut_.length(piece);
+    const memory::desc a = trans_a ? operand(rows, k, 1, m) : operand(rows, k, k, 1);
+    const memory::desc b = trans_b ? operand(k, columns, 1, k) : operand(k, columns, n, 1);
+    const memory::desc c = operand(rows, columns, n, 1), row = operand(1, columns, columns, 1);
+    const auto attr = own_scratchpad();
+    const auto pd =
+        bias ? describe<dnnl::matmul>(cpu_engine(), attr, a, b, row, c) : describe<dnnl::matmul>(cpu_engine(), attr, a, b, c);
+    Primitive::Operands operands{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}};
+    if (bias) operands.emplace_back(DNNL_ARG_BIAS, row);
+    primitives_.emplace_back(dnnl::matmul(pd), pd.scratchpad_desc(), operands, threads_);
+  }
+}
+
+std::size_t MatMul::workspace_bytes() const {
+  std::size_t scratchpad = 0;
+  for (const Primitive& p : primitives_) scratchpad = std::max(scratchpad, p.scratchpad_bytes());
+  return static_cast<std::size_t>(threads_) * scratchpad;
 }
 
 void MatMul::run(const float* a, const float* b, const float* bias, float* c, void* workspace) {
-  primitive_.bind(DNNL_ARG_SRC, a);
-  primitive_.bind(DNNL_ARG_WEIGHTS, b);
-  if (bias_) primitive_.bind(DNNL_ARG_BIAS, bias);
-  primitive_.bind(DNNL_ARG_DST, c);
-  primitive_.run(workspace);
+  const std::size_t scratchpad = workspace_bytes() / static_cast<std::size_t>(threads_);
+  parallel_for(
+      cut_.pieces,
+      [&](int64_t piece, int slot) {
+        const int64_t at = cut_.begin(piece);
+        primitives_[cut_.kind(piece)].run(slot,
+                                          {{DNNL_ARG_SRC, a + at * a_step_},
+                                           {DNNL_ARG_WEIGHTS, b + at * b_step_},
+                                           {DNNL_ARG_BIAS, !bias_     ? nullptr
+                                                           : by_rows_ ? bias
+                                                                      : bias + at},
+                                           {DNNL_ARG_DST, c + at * c_step_}},
+                                          static_cast<char*>(workspace) + static_cast<std::size_t>(slot) * scratchpad);
+      },
+      threads_);
 }
 
 }  // namespace forger::onednn

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
+#include "kernels/onednn/pieces.h"
 #include "kernels/onednn/primitive.h"
 
 namespace forger::onednn {
@@ -13,12 +15,15 @@ namespace forger::onednn {
 class MatMul {
  public:
   MatMul(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool bias);
-  std::size_t workspace_bytes() const { return primitive_.workspace_bytes(); }
+  std::size_t workspace_bytes() const;
   void run(const float* a, const float* b, const float* bias, float* c, void* workspace);
 
  private:
-  Primitive primitive_;
-  bool bias_;
+  bool bias_, by_rows_;
+  Cut cut_;                           // of C's rows or columns, whichever are more
+  int64_t a_step_, b_step_, c_step_;  // elements from one row or column of the cut to the next
+  int threads_;
+  std::vector<Primitive> primitives_;  // by Cut::kind()
 };
 
 }  // namespace forger::onednn

@@ -1,16 +1,34 @@
 #include "kernels/onednn/primitive.h"
 
+#include <algorithm>
+
+#include "kernels/onednn/one_thread.h"
+#include "kernels/threads/pool.h"
+
 namespace forger::onednn {
 namespace {
 
 using dnnl::memory;
 constexpr auto f32 = memory::data_type::f32;
+// Floats of a filter that one thread copies at a time, and the output channels that oneDNN's layouts keep together.
+constexpr int64_t kReorderFloats = 65536, kBlock = 64;
+
+}  // namespace
+
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+dnnl::primitive_attr own_scratchpad() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
 
 std::size_t round_up(std::size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
-
-}  // namespace
 
 Conv2dDescs::Conv2dDescs(const Conv2dShape& s)
     : x({s.N, s.C, s.H, s.W}, f32, memory::format_tag::nhwc),
@@ -23,58 +41,48 @@ Conv2dDescs::Conv2dDescs(const Conv2dShape& s)
       // Negative where the last rows are never read: oneDNN wants exact sums.
       pad_after{(s.P - 1) * s.stride_h + s.R - s.H - s.pad_top, (s.Q - 1) * s.stride_w + s.S - s.W - s.pad_left} {}
 
-dnnl::primitive_attr Primitive::attributes() {
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attr;
-}
-
-void Primitive::set(dnnl::primitive primitive, const memory::desc& scratchpad) {
-  primitive_ = std::move(primitive);
-  scratchpad_bytes_ = scratchpad.get_size();
-  arguments_[DNNL_ARG_SCRATCHPAD] = memory(scratchpad, engine_, nullptr);
-}
-
-void Primitive::add_argument(int id, const memory::desc& desc) {
-  arguments_[id] = memory(desc, engine_, nullptr);
-}
-
-void Primitive::prepare_reorder(int id, const memory::desc& ours, const memory::desc& theirs) {
-  add_argument(id, theirs);
-  reordered_id_ = id;
-  reorders_ = ours != theirs;
-  if (!reorders_) return;
-  ours_ = memory(ours, engine_, nullptr);
-  filter_bytes_ = round_up(theirs.get_size());
-}
-
-void Primitive::add_reordered_input(int id, const memory::desc& ours, const memory::desc& theirs) {
-  prepare_reorder(id, ours, theirs);
-  if (reorders_) before_ = dnnl::reorder({engine_, ours, engine_, theirs});
-}
-
-void Primitive::add_reordered_output(int id, const memory::desc& ours, const memory::desc& theirs) {
-  prepare_reorder(id, ours, theirs);
-  is_output_ = true;
-  if (reorders_) after_ = dnnl::reorder({engine_, theirs, engine_, ours});
-}
-
-void Primitive::bind_reordered(int id, const void* data) {
-  if (reorders_) {
-    ours_.set_data_handle(const_cast<void*>(data));
-  } else {
-    bind(id, data);
+Primitive::Primitive(dnnl::primitive primitive, const memory::desc& scratchpad, const Operands& operands, int threads)
+    : primitive_(std::move(primitive)), scratchpad_bytes_(round_up(scratchpad.get_size())) {
+  for (int i = 0; i < threads; ++i) {
+    Slot slot{dnnl::stream(cpu_engine()), {}};
+    for (const auto& [id, desc] : operands) slot.arguments[id] = memory(desc, cpu_engine(), nullptr);
+    slot.arguments[DNNL_ARG_SCRATCHPAD] = memory(scratchpad, cpu_engine(), nullptr);
+    slots_.push_back(std::move(slot));
   }
 }
 
-void Primitive::run(void* workspace) {
-  char* const base = static_cast<char*>(workspace);
-  if (reorders_) bind(reordered_id_, base);
-  bind(DNNL_ARG_SCRATCHPAD, base + filter_bytes_);
-  if (reorders_ && !is_output_) before_.execute(stream_, ours_, arguments_[reordered_id_]);
-  primitive_.execute(stream_, arguments_);
-  if (reorders_ && is_output_) after_.execute(stream_, arguments_[reordered_id_], ours_);
-  stream_.wait();
+void Primitive::run(int slot, std::initializer_list<Operand> operands, void* scratchpad) {
+  const OneThread one_thread;
+  auto& [stream, arguments] = slots_[static_cast<std::size_t>(slot)];
+  for (const Operand& o : operands) {
+    if (o.data) arguments.at(o.id).set_data_handle(const_cast<void*>(o.data));
+  }
+  arguments.at(DNNL_ARG_SCRATCHPAD).set_data_handle(scratchpad);
+  primitive_.execute(stream, arguments);
+  stream.wait();
+}
+
+FilterReorder::FilterReorder(const memory::desc& from, const memory::desc& to, const Conv2dShape& s) {
+  if (from == to) return;
+  const OneThread one_thread;
+  const int64_t size = std::max(kReorderFloats / (s.C * s.R * s.S) / kBlock * kBlock, kBlock);
+  for (int64_t k = 0; k < s.K; k += size) {
+    const memory::dims dims{std::min(size, s.K - k), s.C, s.R, s.S}, offset{k, 0, 0, 0};
+    const memory::desc a = from.submemory_desc(dims, offset), b = to.submemory_desc(dims, offset);
+    parts_.push_back({memory(a, cpu_engine(), nullptr), memory(b, cpu_engine(), nullptr),
+                      dnnl::reorder({cpu_engine(), a, cpu_engine(), b}), dnnl::stream(cpu_engine())});
+  }
+}
+
+void FilterReorder::run(const void* from, void* to) {
+  parallel_for(static_cast<int64_t>(parts_.size()), [&](int64_t i) {
+    const OneThread one_thread;
+    Part& part = parts_[static_cast<std::size_t>(i)];
+    part.from.set_data_handle(const_cast<void*>(from));
+    part.to.set_data_handle(to);
+    part.reorder.execute(part.stream, part.from, part.to);
+    part.stream.wait();
+  });
 }
 
 }  // namespace forger::onednn

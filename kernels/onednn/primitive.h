@@ -1,18 +1,27 @@
-// What the oneDNN kernels share: one prepared primitive, and the reorder of its filter.
+// What the oneDNN kernels share: a primitive that many threads run at once, and the reorder of a filter.
 //
 // oneDNN chooses its algorithm and its blocked filter layout when a primitive is created. Activations stay NHWC:
 // its NHWC kernels measure within a few percent of its blocked ones, so only filters (small) are reordered, once per run.
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <unordered_map>
+#include <vector>
 
 #include "kernels/common/conv2d_shape.h"
 #include "kernels/onednn/api.h"
 
 namespace forger::onednn {
 
-using Arguments = std::unordered_map<int, dnnl::memory>;
+/// The CPU, which all primitives share.
+const dnnl::engine& cpu_engine();
+
+/// Attributes under which the caller, not oneDNN, owns the scratchpad: a primitive may then run on several threads at once.
+dnnl::primitive_attr own_scratchpad();
+
+/// Rounds up to a cache line, for parts of a workspace.
+std::size_t round_up(std::size_t bytes);
 
 /// Descriptors of a convolution's tensors. Filters are described as oneDNN's logical K x C x R x S.
 struct Conv2dDescs {
@@ -23,42 +32,48 @@ struct Conv2dDescs {
   dnnl::memory::dims strides, pad_before, pad_after;
 };
 
-/// A primitive, its arguments, and a workspace cut into [filter in oneDNN's layout | oneDNN's scratchpad].
+/// One operand of a primitive: DNNL_ARG_SRC, ... and its elements; null for an operand that is absent.
+struct Operand {
+  int id;
+  const void* data;
+};
+
+/// A primitive, and for each thread that may run it the arguments and the stream of that thread.
 class Primitive {
  public:
-  Primitive() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
-  Primitive(const Primitive&) = delete;
-  Primitive& operator=(const Primitive&) = delete;
-
-  const dnnl::engine& engine() const { return engine_; }
-  /// Attributes under which the caller, not oneDNN, owns the scratchpad.
-  static dnnl::primitive_attr attributes();
-
+  using Operands = std::vector<std::pair<int, dnnl::memory::desc>>;
   /// `scratchpad` is the primitive descriptor's scratchpad_desc().
-  void set(dnnl::primitive primitive, const dnnl::memory::desc& scratchpad);
-  void add_argument(int id, const dnnl::memory::desc& desc);
-  /// An argument whose caller-side layout `ours` may differ from `theirs`: reordered before or after the primitive.
-  void add_reordered_input(int id, const dnnl::memory::desc& ours, const dnnl::memory::desc& theirs);
-  void add_reordered_output(int id, const dnnl::memory::desc& ours, const dnnl::memory::desc& theirs);
+  Primitive(dnnl::primitive primitive, const dnnl::memory::desc& scratchpad, const Operands& operands, int threads);
 
-  std::size_t workspace_bytes() const { return filter_bytes_ + scratchpad_bytes_; }
-  void bind(int id, const void* data) { arguments_.at(id).set_data_handle(const_cast<void*>(data)); }
-  /// Binds the caller's side of a reordered argument.
-  void bind_reordered(int id, const void* data);
-  void run(void* workspace);
+  std::size_t scratchpad_bytes() const { return scratchpad_bytes_; }
+  /// Threads that run it at once have different slots and scratchpads.
+  void run(int slot, std::initializer_list<Operand> operands, void* scratchpad);
 
  private:
-  void prepare_reorder(int id, const dnnl::memory::desc& ours, const dnnl::memory::desc& theirs);
-
-  dnnl::engine engine_;
-  dnnl::stream stream_;
+  struct Slot {
+    dnnl::stream stream;
+    std::unordered_map<int, dnnl::memory> arguments;
+  };
   dnnl::primitive primitive_;
-  Arguments arguments_;
-  dnnl::memory ours_;             // the reordered argument in the caller's layout
-  dnnl::reorder before_, after_;  // empty when the layouts agree
-  int reordered_id_ = 0;
-  bool reorders_ = false, is_output_ = false;
-  std::size_t filter_bytes_ = 0, scratchpad_bytes_ = 0;
+  std::vector<Slot> slots_;
+  std::size_t scratchpad_bytes_;
+};
+
+/// Copies a filter from one layout to another, in pieces of a few output channels; does nothing where the layouts are the same.
+class FilterReorder {
+ public:
+  FilterReorder() = default;
+  FilterReorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to, const Conv2dShape& shape);
+  bool needed() const { return !parts_.empty(); }
+  void run(const void* from, void* to);
+
+ private:
+  struct Part {
+    dnnl::memory from, to;
+    dnnl::reorder reorder;
+    dnnl::stream stream;
+  };
+  std::vector<Part> parts_;
 };
 
 }  // namespace forger::onednn

@@ -1,4 +1,4 @@
-// How the kernels split work over the threads of OpenMP (libgomp's pool, which oneDNN uses too).
+// How the kernels split work into the pieces of parallel_for().
 //
 // The split depends on the problem's size alone, never on the number of threads: a sum adds the same partial
 // sums in the same order on one core and on sixty-four, so results are the same bit for bit.
@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+
+#include "kernels/threads/pool.h"
 
 namespace forger::simd {
 
@@ -31,17 +33,6 @@ inline Split split(int64_t count, int64_t weight, int64_t max_pieces = INT64_MAX
   size = std::max(size, ceil_div(count, max_pieces));
   size = ceil_div(size, multiple) * multiple;
   return {count, size, ceil_div(count, size)};
-}
-
-/// Calls body(0) ... body(count - 1), on all threads when there is more than one; body must not throw.
-template <class Body>
-void parallel_for(int64_t count, const Body& body) {
-  if (count <= 1) {
-    if (count == 1) body(int64_t{0});
-    return;
-  }
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < count; ++i) body(i);
 }
 
 }  // namespace forger::simd

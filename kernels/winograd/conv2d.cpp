@@ -1,11 +1,10 @@
 #include "kernels/winograd/conv2d.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "kernels/common/errors.h"
+#include "kernels/threads/pool.h"
 
 namespace forger::winograd {
 namespace {
@@ -15,6 +14,9 @@ constexpr int kMaxTile = 6, kMaxTaps = 4;
 constexpr int64_t kBlockBytes = 384 << 10;
 // The filter's gradient adds each block to a gradient as large as the transformed filter: longer blocks pay.
 constexpr int64_t kGradBlockBytes = 3 << 20;
+// The filter's gradient is the sum of shares of the batch. More shares hold up a loop less when a thread is suspended, and
+// take more memory.
+constexpr int64_t kMinShares = 4, kMaxShares = 8, kShareBytes = 16 << 20, kShareTiles = 16;
 // Added to each frequency's distance: powers of two would put all frequencies of a tile into one cache set.
 constexpr int64_t kSkew = 16;
 
@@ -69,6 +71,14 @@ int64_t tap_offset(const Plan& p, int64_t k, int64_t ph, int64_t pw, int64_t i, 
   return ((k * s.R + ph + p.step * i) * s.S + pw + p.step * j) * s.C + c;
 }
 
+/// Calls body(first, count, slot) for every block of up to `tiles` of `all` tiles.
+template <class Body>
+void for_each_block(const Plan& p, int64_t all, int64_t tiles, const Body& body) {
+  parallel_for(
+      ceil_div(all, tiles), [&](int64_t piece, int slot) { body(piece * tiles, std::min(tiles, all - piece * tiles), slot); },
+      p.threads);
+}
+
 /// Transforms the filter into packed panels. Forward: rows (phase, c), columns k. Input gradient: rows k, columns
 /// (phase, c), taps reversed. Goes by blocks of 16 filters x 16 channels, copied together first: in w they lie kilobytes
 /// apart, and the forward direction's vectors run across filters.
@@ -78,8 +88,8 @@ void transform_filter(const Plan& p, bool input_grad, const float* w, float* u) 
   const int64_t width = p.kernels->vector_width, panel = p.kernels->panel_width;
   const int64_t rows = input_grad ? s.K : p.phases() * s.C, columns = input_grad ? p.phases() * s.C : s.K;
   const int64_t stride = rows * columns + kSkew;
-#pragma omp for schedule(static) collapse(2)
-  for (int64_t phase_c = 0; phase_c < p.phases() * s.C; phase_c += kSide) {
+  parallel_for(p.phases() * s.C / kSide, [&](int64_t piece) {
+    const int64_t phase_c = piece * kSide;
     for (int64_t k = 0; k < s.K; k += kSide) {
       const int64_t phase = phase_c / s.C, c = phase_c % s.C;
       alignas(64) float block[kMaxTaps * kMaxTaps][kSide][kSide];  // (tap, k, c)
@@ -102,7 +112,7 @@ void transform_filter(const Plan& p, bool input_grad, const float* w, float* u) 
         }
       }
     }
-  }
+  });
 }
 
 /// v (frequency, tile, (phase, c)) of one block of the forward convolution's input tiles.
@@ -167,9 +177,15 @@ Block forward_block(const Plan& p) {
 Block input_grad_block(const Plan& p) {
   return {p.frequencies(), p.shape.K, p.phases() * p.shape.C, input_grid(p).size(), kBlockBytes};
 }
+/// Shares of the filter's gradient: of the problem's size alone, unless there are more threads to keep busy.
+int64_t filter_grad_shares(const Plan& p) {
+  const int64_t bytes = p.frequencies() * p.phases() * p.shape.C * p.shape.K * int64_t{sizeof(float)};
+  const int64_t shares = std::max<int64_t>(std::clamp(kShareBytes / bytes, kMinShares, kMaxShares), p.threads);
+  return std::min(shares, ceil_div(output_grid(p.shape).size(), kShareTiles));
+}
 Block filter_grad_block(const Plan& p) {
   const int64_t all = output_grid(p.shape).size();
-  return {p.frequencies(), p.phases() * p.shape.C, p.shape.K, ceil_div(all, p.threads), kGradBlockBytes};
+  return {p.frequencies(), p.phases() * p.shape.C, p.shape.K, ceil_div(all, filter_grad_shares(p)), kGradBlockBytes};
 }
 
 }  // namespace
@@ -199,7 +215,7 @@ Plan::Plan(const Conv2dShape& s, Isa isa)
       tiles(s.R == 4 * s.stride_h ? &kernels->taps4 : &kernels->taps2),
       taps(static_cast<int>(s.R / s.stride_h)),
       tile(taps + kOutputs - 1),
-      threads(omp_get_max_threads()),
+      threads(num_threads()),
       step(s.stride_h) {}
 
 Conv2d::Conv2d(const Conv2dShape& shape, bool bias, Isa isa) : plan_(shape, isa), bias_(bias) {}
@@ -218,24 +234,19 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
   float* const zeros = static_cast<float*>(workspace);
   float* const u = zeros + parts.zeros;
   std::memset(zeros, 0, parts.zeros * sizeof(float));
-#pragma omp parallel num_threads(p.threads)
-  {
-    float* const v = u + parts.filter + omp_get_thread_num() * (parts.v + parts.m);
+  transform_filter(p, false, w, u);
+  for_each_block(p, grid.size(), block.tiles, [&](int64_t first, int64_t count, int slot) {
+    float* const v = u + parts.filter + slot * (parts.v + parts.m);
     float* const m = v + parts.v;
-    transform_filter(p, false, w, u);
-#pragma omp for schedule(dynamic)
-    for (int64_t first = 0; first < grid.size(); first += block.tiles) {
-      const int64_t count = std::min(block.tiles, grid.size() - first);
-      transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
-      multiply_block(p, count, rows, s.K, block, v, u, m);
-      for (int64_t t = 0; t < count; ++t) {
-        const auto at = grid[first + t];
-        float* pixels[kOutputs * kOutputs];
-        find_pixels<float>(y + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs, nullptr, pixels);
-        p.tiles->output(m + t * s.K, block.b_stride, s.K, bias_ ? bias : nullptr, pixels);
-      }
+    transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
+    multiply_block(p, count, rows, s.K, block, v, u, m);
+    for (int64_t t = 0; t < count; ++t) {
+      const auto at = grid[first + t];
+      float* pixels[kOutputs * kOutputs];
+      find_pixels<float>(y + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs, nullptr, pixels);
+      p.tiles->output(m + t * s.K, block.b_stride, s.K, bias_ ? bias : nullptr, pixels);
     }
-  }
+  });
 }
 
 Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias, Isa isa) : plan_(shape, isa), bias_(bias) {}
@@ -257,34 +268,28 @@ void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, fl
   float* const u = zeros + parts.zeros;
   std::memset(zeros, 0, parts.zeros * sizeof(float));
   const int64_t first_h = s.pad_top / p.step, first_w = s.pad_left / p.step;
-#pragma omp parallel num_threads(p.threads)
-  {
-    float* const v = u + parts.filter + omp_get_thread_num() * (parts.v + parts.m);
+  transform_filter(p, true, w, u);
+  for_each_block(p, grid.size(), block.tiles, [&](int64_t first, int64_t count, int slot) {
+    float* const v = u + parts.filter + slot * (parts.v + parts.m);
     float* const m = v + parts.v;
-    transform_filter(p, true, w, u);
-#pragma omp for schedule(dynamic)
-    for (int64_t first = 0; first < grid.size(); first += block.tiles) {
-      const int64_t count = std::min(block.tiles, grid.size() - first);
-      for (int64_t t = 0; t < count; ++t) {
-        const auto at = grid[first + t];
-        const float* pixels[kMaxTile * kMaxTile];
-        find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, first_h + at.h - (p.taps - 1), first_w + at.w - (p.taps - 1),
-                    1, p.tile, static_cast<const float*>(zeros), pixels);
-        p.tiles->input(pixels, s.K, v + t * s.K, block.a_stride);
-      }
-      multiply_block(p, count, s.K, columns, block, v, u, m);
-      for (int64_t t = 0; t < count; ++t) {
-        const auto at = grid[first + t];
-        for (int64_t phase = 0; phase < p.phases(); ++phase) {
-          float* pixels[kOutputs * kOutputs];
-          find_pixels<float>(dx + at.image * s.H * s.W * s.C, s.H, s.W, s.C,
-                             p.step * (first_h + at.h) + phase / p.step - s.pad_top,
-                             p.step * (first_w + at.w) + phase % p.step - s.pad_left, p.step, kOutputs, nullptr, pixels);
-          p.tiles->output(m + t * columns + phase * s.C, block.b_stride, s.C, bias_ ? bias : nullptr, pixels);
-        }
+    for (int64_t t = 0; t < count; ++t) {
+      const auto at = grid[first + t];
+      const float* pixels[kMaxTile * kMaxTile];
+      find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, first_h + at.h - (p.taps - 1), first_w + at.w - (p.taps - 1), 1,
+                  p.tile, static_cast<const float*>(zeros), pixels);
+      p.tiles->input(pixels, s.K, v + t * s.K, block.a_stride);
+    }
+    multiply_block(p, count, s.K, columns, block, v, u, m);
+    for (int64_t t = 0; t < count; ++t) {
+      const auto at = grid[first + t];
+      for (int64_t phase = 0; phase < p.phases(); ++phase) {
+        float* pixels[kOutputs * kOutputs];
+        find_pixels<float>(dx + at.image * s.H * s.W * s.C, s.H, s.W, s.C, p.step * (first_h + at.h) + phase / p.step - s.pad_top,
+                           p.step * (first_w + at.w) + phase % p.step - s.pad_left, p.step, kOutputs, nullptr, pixels);
+        p.tiles->output(m + t * columns + phase * s.C, block.b_stride, s.C, bias_ ? bias : nullptr, pixels);
       }
     }
-  }
+  });
 }
 
 Conv2dFilterGrad::Conv2dFilterGrad(const Conv2dShape& shape, Isa isa) : plan_(shape, isa) {}
@@ -294,7 +299,8 @@ std::size_t Conv2dFilterGrad::workspace_bytes() const {
   const Block block = filter_grad_block(p);
   const int64_t channels = p.phases() * p.shape.C, du = p.shape.K * channels + kSkew;
   const int64_t zeros = std::max(channels, p.shape.K);
-  return (zeros + p.threads * p.frequencies() * (block.a_stride + block.b_stride + du)) * sizeof(float);
+  const int64_t shared = zeros + filter_grad_shares(p) * p.frequencies() * du;
+  return (shared + p.threads * p.frequencies() * (block.a_stride + block.b_stride)) * sizeof(float);
 }
 
 void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* workspace) const {
@@ -306,53 +312,51 @@ void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* wor
   float* const zeros = static_cast<float*>(workspace);
   const int64_t zeros_size = std::max(channels, s.K);
   std::memset(zeros, 0, zeros_size * sizeof(float));
-  float* const all_du = zeros + zeros_size;  // (threads, frequency, k, (phase, c))
-  const int64_t du_size = p.frequencies() * du_stride;
-#pragma omp parallel num_threads(p.threads)
-  {
-    // Work is cut into p.threads shares by number, so that the result does not depend on how many threads turn up.
-#pragma omp for schedule(static, 1)
-    for (int64_t share = 0; share < p.threads; ++share) {
-      float* const du = all_du + share * du_size;
-      float* const v = all_du + p.threads * du_size + share * p.frequencies() * (block.a_stride + block.b_stride);
-      float* const m = v + p.frequencies() * block.a_stride;  // (frequency, tile, k)
-      const int64_t begin = grid.size() * share / p.threads, end = grid.size() * (share + 1) / p.threads;
-      if (begin == end) std::memset(du, 0, du_size * sizeof(float));
-      for (int64_t first = begin; first < end; first += block.tiles) {
-        const int64_t count = std::min(block.tiles, end - first);
-        transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
-        for (int64_t t = 0; t < count; ++t) {
-          const auto at = grid[first + t];
-          const float* pixels[kOutputs * kOutputs];
-          find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs, static_cast<const float*>(zeros),
-                      pixels);
-          p.tiles->output_grad(pixels, s.K, m + t * s.K, block.b_stride);
+  const int64_t shares = filter_grad_shares(p), du_size = p.frequencies() * du_stride;
+  float* const all_du = zeros + zeros_size;          // (share, frequency, k, (phase, c))
+  float* const scratch = all_du + shares * du_size;  // (slot, v | m)
+  parallel_for(
+      shares,
+      [&](int64_t share, int slot) {
+        float* const du = all_du + share * du_size;
+        float* const v = scratch + slot * p.frequencies() * (block.a_stride + block.b_stride);
+        float* const m = v + p.frequencies() * block.a_stride;  // (frequency, tile, k)
+        const int64_t begin = grid.size() * share / shares, end = grid.size() * (share + 1) / shares;
+        if (begin == end) std::memset(du, 0, du_size * sizeof(float));
+        for (int64_t first = begin; first < end; first += block.tiles) {
+          const int64_t count = std::min(block.tiles, end - first);
+          transform_input(p, grid, first, count, x, zeros, v, block.a_stride);
+          for (int64_t t = 0; t < count; ++t) {
+            const auto at = grid[first + t];
+            const float* pixels[kOutputs * kOutputs];
+            find_pixels(dy + at.image * s.P * s.Q * s.K, s.P, s.Q, s.K, at.h, at.w, 1, kOutputs, static_cast<const float*>(zeros),
+                        pixels);
+            p.tiles->output_grad(pixels, s.K, m + t * s.K, block.b_stride);
+          }
+          // du (k, (phase, c)) += m^T (k, tile) * v (tile, (phase, c))
+          const Product product{s.K, channels, count, 1, s.K, channels, channels, false, first != begin};
+          for (int64_t f = 0; f < p.frequencies(); ++f) {
+            p.kernels->multiply(product, m + f * block.b_stride, v + f * block.a_stride, du + f * du_stride);
+          }
         }
-        // du (k, (phase, c)) += m^T (k, tile) * v (tile, (phase, c))
-        const Product product{s.K, channels, count, 1, s.K, channels, channels, false, first != begin};
-        for (int64_t f = 0; f < p.frequencies(); ++f) {
-          p.kernels->multiply(product, m + f * block.b_stride, v + f * block.a_stride, du + f * du_stride);
-        }
+      },
+      p.threads);
+  // The shares are summed in their order.
+  parallel_for(s.K, [&](int64_t k) {
+    for (int64_t f = 0; f < p.frequencies(); ++f) {
+      float* const sum = all_du + f * du_stride + k * channels;
+      for (int64_t share = 1; share < shares; ++share) {
+        for (int64_t c = 0; c < channels; ++c) sum[c] += sum[share * du_size + c];
       }
     }
-    // The shares are summed in their order.
-#pragma omp for schedule(static)
-    for (int64_t k = 0; k < s.K; ++k) {
-      for (int64_t f = 0; f < p.frequencies(); ++f) {
-        float* const sum = all_du + f * du_stride + k * channels;
-        for (int64_t t = 1; t < p.threads; ++t) {
-          for (int64_t c = 0; c < channels; ++c) sum[c] += sum[t * du_size + c];
-        }
+    for (int64_t phase = 0; phase < p.phases(); ++phase) {
+      float* taps[kMaxTaps * kMaxTaps];
+      for (int t = 0; t < p.taps * p.taps; ++t) {
+        taps[t] = dw + tap_offset(p, k, phase / p.step, phase % p.step, t / p.taps, t % p.taps, 0);
       }
-      for (int64_t phase = 0; phase < p.phases(); ++phase) {
-        float* taps[kMaxTaps * kMaxTaps];
-        for (int t = 0; t < p.taps * p.taps; ++t) {
-          taps[t] = dw + tap_offset(p, k, phase / p.step, phase % p.step, t / p.taps, t % p.taps, 0);
-        }
-        p.tiles->filter_grad(all_du + k * channels + phase * s.C, du_stride, s.C, taps);
-      }
+      p.tiles->filter_grad(all_du + k * channels + phase * s.C, du_stride, s.C, taps);
     }
-  }
+  });
 }
 
 }  // namespace forger::winograd

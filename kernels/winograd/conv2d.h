@@ -4,8 +4,8 @@
 // stride-1 correlation with one of the input's phases, so F(3, taps) applies: 36 multiplications for 144 with 4 taps, 16
 // for 36 with 2. All phases of a transposed convolution share their transformed tiles. See algebra.h for the error.
 //
-// Layouts, workspace and the rest of the contract as in kernels/onednn/conv2d.h. With the same thread count results are
-// bit-identical; Conv2d and Conv2dInputGrad do not depend on the thread count at all.
+// Layouts, workspace and the rest of the contract as in kernels/onednn/conv2d.h. Results do not depend on the number of
+// threads; those of Conv2dFilterGrad from the fifth thread on do.
 #pragma once
 
 #include <cstddef>

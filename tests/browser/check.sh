@@ -16,7 +16,6 @@ screenshots=${FORGER_SCREENSHOTS:+$(realpath "$FORGER_SCREENSHOTS")}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-export OMP_WAIT_POLICY=passive
 
 # browse WIDTH [flags] FILE
 browse() {

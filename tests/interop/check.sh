@@ -38,5 +38,5 @@ for side in (28, 20):
     with open(f"data{side}/train-labels-idx1-ubyte", "wb") as file:
         file.write(struct.pack(">2i", 2049, 64) + bytes(64))
 END
-export OMP_WAIT_POLICY=passive
+export OMP_WAIT_POLICY=passive  # for PyTorch and ONNX Runtime
 "$python" "$here/check_$what.py" "$forger"
