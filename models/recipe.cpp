@@ -55,7 +55,7 @@ std::vector<Option> common_options() {
           "convolution and its batch norm in one launch where that pays; overlapped: and launches begin while those before "
           "them end"),
       {.name = "providers", .value = "auto", .help = "kernels, best first; auto: all that the device has"},
-      integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (results do not depend on it)"),
+      integer_option("threads", 0, 0, 1024, "CPU threads; 0: all (kept for resume; results are the same for 1 to 4)"),
       changeable(integer_option("log-every", 100, 1, kAny, "steps between log lines")),
       changeable(integer_option("sample-every", 100, 1, kAny, "steps between pictures")),
       changeable(integer_option("eval-every", 0, 0, kAny,
