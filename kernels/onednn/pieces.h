@@ -21,11 +21,14 @@ struct Cut {
 
 /// Floating-point operations of a piece: about a tenth of a millisecond of one core, so that a suspended thread holds little.
 inline constexpr int64_t kPieceFlops = 10'000'000;
+/// Small operations are cut into kFewPieces, of no fewer operations than these: below, waking a thread takes longer.
+inline constexpr int64_t kFewestFlops = 1'000'000, kFewPieces = 4;
 
 /// Cuts `count` > 0 items of an operation of `flops` into at most `most` pieces, each a multiple of `multiple` items.
 inline Cut cut(int64_t count, int64_t flops, int64_t most, int64_t multiple = 1) {
   const auto ceil_div = [](int64_t a, int64_t b) { return a / b + (a % b != 0); };
-  const int64_t pieces = std::clamp<int64_t>(flops / kPieceFlops, 1, std::min(most, count));
+  const int64_t wanted = std::max(flops / kPieceFlops, std::min(flops / kFewestFlops, kFewPieces));
+  const int64_t pieces = std::clamp<int64_t>(wanted, 1, std::min(most, count));
   const int64_t size = std::min(ceil_div(ceil_div(count, pieces), multiple) * multiple, count);
   return {count, size, ceil_div(count, size)};
 }

@@ -16,7 +16,7 @@ constexpr int64_t kBlockBytes = 384 << 10;
 constexpr int64_t kGradBlockBytes = 3 << 20;
 // The filter's gradient is the sum of shares of the batch. More shares hold up a loop less when a thread is suspended, and
 // take more memory.
-constexpr int64_t kMinShares = 4, kMaxShares = 8, kShareBytes = 16 << 20, kShareTiles = 2;
+constexpr int64_t kMinShares = 4, kMaxShares = 8, kShareBytes = 10 << 20, kShareTiles = 2;
 // Added to each frequency's distance: powers of two would put all frequencies of a tile into one cache set.
 constexpr int64_t kSkew = 16;
 
