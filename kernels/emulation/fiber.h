@@ -4,11 +4,15 @@
 #include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#define FORGER_ASAN __has_feature(address_sanitizer)  // clang
+#elif defined(__SANITIZE_ADDRESS__)
 #define FORGER_ASAN 1
-#include <sanitizer/common_interface_defs.h>
 #else
 #define FORGER_ASAN 0
+#endif
+#if FORGER_ASAN
+#include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace forger::emulation {
