@@ -79,12 +79,12 @@ TEST_CASE("gan: images in memory, and classes") {
 }
 
 TEST_CASE("gan: what cannot be is said") {
-  CHECK(contains(message_of([] { small_recipe({{"bacth", "4"}}); }), "batch"));
-  CHECK(contains(message_of([] { small_recipe({{"batch", "four"}}); }), "four"));
-  CHECK(contains(message_of([] { data_of({1, 2, 3}, {2}); }), "3 numbers do not fill rows of [2]"));
-  CHECK(contains(message_of([] { data_of({}, {2}); }), "0 numbers"));
+  CHECK(contains(message_of<Error>([] { small_recipe({{"bacth", "4"}}); }), "batch"));
+  CHECK(contains(message_of<Error>([] { small_recipe({{"batch", "four"}}); }), "four"));
+  CHECK(contains(message_of<Error>([] { data_of({1, 2, 3}, {2}); }), "3 numbers do not fill rows of [2]"));
+  CHECK(contains(message_of<Error>([] { data_of({}, {2}); }), "0 numbers"));
   const auto classifier = [] { Gan gan(find_recipe(kClassifierRecipe), data_of({1, 2}, {2})); };
-  CHECK(contains(message_of(classifier), "no generator"));
+  CHECK(contains(message_of<Error>(classifier), "no generator"));
 }
 
 TEST_SUITE_END();
