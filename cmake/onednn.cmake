@@ -12,7 +12,7 @@ endif()
 find_path(ONEDNN_INCLUDE_DIR oneapi/dnnl/dnnl.hpp)
 find_library(ONEDNN_LIBRARY dnnl)
 if(NOT ONEDNN_INCLUDE_DIR OR NOT ONEDNN_LIBRARY)
-  message(STATUS "Forger: oneDNN not found; plain loops compute what Winograd and direct kernels do not")
+  message(STATUS "Forger: oneDNN not found; slower kernels stand in for it")
   return()
 endif()
 

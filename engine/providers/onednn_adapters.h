@@ -69,6 +69,13 @@ PreparedKernel conv2d(const NodeView& v) {
   return with_statistics<convolution<K>, statistics>(v);
 }
 
+template <class K>
+PreparedKernel matmul(const NodeView& v) {
+  const MatmulSize s = matmul_size(v);
+  const bool bias = has_bias(v);
+  return and_epilogue(v, with_bias(std::make_shared<K>(s.m, s.n, s.k, s.transpose_a, s.transpose_b, bias), bias));
+}
+
 /// Winograd's transforms multiply by fractions: tests/winograd_conv_test.cpp measures what that costs.
 inline constexpr Accuracy kWinograd{.factor = 4, .exact_on_integers = false};
 

@@ -5,22 +5,13 @@
 #include "kernels/onednn/matmul.h"
 
 namespace forger {
-namespace {
-
-PreparedKernel matmul(const NodeView& v) {
-  const MatmulSize s = matmul_size(v);
-  const bool bias = has_bias(v);
-  return and_epilogue(v, with_bias(std::make_shared<onednn::MatMul>(s.m, s.n, s.k, s.transpose_a, s.transpose_b, bias), bias));
-}
-
-}  // namespace
 
 std::vector<Kernel> library_kernels() {
   return {
       {"conv2d", "conv2d_onednn", declines<onednn::supports>, conv2d<onednn::Conv2d>},
       {"conv2d_filter_grad", "conv2d_filter_grad_onednn", declines<onednn::supports>, filter_grad<onednn::Conv2dFilterGrad>},
       {"conv2d_input_grad", "conv2d_input_grad_onednn", declines<onednn::supports>, convolution<onednn::Conv2dInputGrad>},
-      {"matmul", "matmul_onednn", needs_f32, matmul},
+      {"matmul", "matmul_onednn", needs_f32, matmul<onednn::MatMul>},
   };
 }
 
