@@ -66,7 +66,7 @@ std::vector<Value> grad_training(const GradContext& c) {
 
 std::vector<Value> grad_inference(const GradContext& c) {
   const Value x = c.input(0), gamma = c.input(1), mean = c.input(3), var = c.input(4), dy = c.cotangents[0];
-  const Shape shape = x.shape();
+  const Shape& shape = x.shape();
   const Value inv_std = unary(ScalarOp::rsqrt, shift(var, c.attributes().real("epsilon")));
   const Value dx = c.needed[0] ? mul(dy, broadcast_to(mul(gamma, inv_std), shape)) : Value{};
   Value dgamma, dbeta;
@@ -82,7 +82,7 @@ std::vector<Value> grad_inference(const GradContext& c) {
 /// inv_std are functions of x again, which is why the saved ones receive no gradient of their own.
 std::vector<Value> grad_grad(const GradContext& c) {
   const Value x = c.input(0), dy = c.input(1), gamma = c.input(2);
-  const Shape shape = x.shape();
+  const Shape& shape = x.shape();
   const auto axes = leading_axes(shape);
   const auto spread = [&](Value v) { return broadcast_to(v, shape); };
   const Value centred = sub(x, spread(reduce_mean(x, axes)));

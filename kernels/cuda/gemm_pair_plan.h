@@ -41,8 +41,8 @@ constexpr double pair_cycles(const GemmPair& pair, Arithmetic arithmetic, const 
   const int64_t longs = turned ? second : first;
   const double long_cycles = turned ? second_cycles : first_cycles, short_cycles = turned ? first_cycles : second_cycles;
   // A place takes the next block when it is free: some have had one long block more than the others when the short ones come.
-  const int64_t late = longs % places, early = places - late;
-  double early_end = static_cast<double>(longs / places) * long_cycles, late_end = early_end + long_cycles;
+  const int64_t late = longs % places, early = places - late, whole_rounds = longs / places;
+  double early_end = static_cast<double>(whole_rounds) * long_cycles, late_end = early_end + long_cycles;
   double end = late > 0 ? late_end : early_end;
   for (int64_t left = turned ? first : second; left > 0;) {
     const bool is_early = late == 0 || early_end <= late_end;
@@ -158,7 +158,7 @@ inline std::vector<GemmPairPlan> pair_plan_candidates(const GemmPair& pair, Arit
   std::vector<GemmPairPlan> best;
   for (const auto& [cycles, plan] : plans) {
     const auto of_kind =
-        std::count_if(best.begin(), best.end(), [&](const GemmPairPlan& p) { return p.first.tile == plan.first.tile; });
+        std::count_if(best.begin(), best.end(), [tile = plan.first.tile](const GemmPairPlan& p) { return p.first.tile == tile; });
     const bool room = best.size() < kMost && static_cast<size_t>(of_kind) < kMostOfAKind;
     if (room && cycles <= kWorthATry * plans.front().first) best.push_back(plan);
   }

@@ -38,7 +38,8 @@ constexpr double waiting_cycles(const GemmSize& size, Arithmetic arithmetic, con
                                 const Multiprocessors& gpu) {
   constexpr double kWait = 3000, kBlockPerCycle = 8, kPerCycle = 6;  // a ticket, and a flag that is seen
   const TileSize tile = tile_size(arithmetic, plan.tile);
-  const auto tiles = static_cast<double>(blocks_of(size, arithmetic, plan) / plan.splits);
+  const int64_t whole_tiles = blocks_of(size, arithmetic, plan) / plan.splits;
+  const auto tiles = static_cast<double>(whole_tiles);
   return kWait + sequel.block_passes * static_cast<double>(tile.m) * tile.n *
                      std::max(1 / kBlockPerCycle, tiles / (kPerCycle * gpu.count));
 }
