@@ -97,7 +97,7 @@ Checkpoint checkpoint_of(const SafetensorsFile& file, const std::string& path) {
   for (const StoredTensor& t : file.tensors) {
     std::vector<std::byte> bytes(t.bytes.size());
     if (!bytes.empty()) std::memcpy(bytes.data(), t.bytes.data(), bytes.size());
-    checkpoint.tensors[t.name] = {{dtype_of(t.type), t.shape}, std::move(bytes)};
+    checkpoint.tensors[t.name] = std::pair(TensorType{dtype_of(t.type), t.shape}, std::move(bytes));
   }
   const auto step = file.at("rng/step").values<int64_t>();
   if (step.size() != 1 || step[0] < 0) fail<DataError>("{}: its step is not a count", path);

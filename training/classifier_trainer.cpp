@@ -80,7 +80,8 @@ class ClassifierTrainer {
 
   /// One learning rate lasts from a multiple of kStair to the next, so that a resumed run takes the same ones.
   void set_learning_rate(int64_t step) {
-    const double left = 1.0 - static_cast<double>(step / kStair * kStair) / static_cast<double>(steps_);
+    const int64_t stair = step / kStair * kStair;
+    const double left = 1.0 - static_cast<double>(stair) / static_cast<double>(steps_);
     const auto rate = static_cast<float>(config_.real("c-lr") * left);
     run_.variables().write(learning_rate_name(config_), std::as_bytes(std::span(&rate, 1)));
   }
