@@ -39,7 +39,7 @@ Config resumed_config(const Config& saved, const std::string& where, const Given
   std::vector<std::string> contradictions;
   for (const auto& [name, text] : given) {
     wanted.set(name, text);
-    const auto same = [&](const Option& o) { return o.name == name; };
+    const auto same = [&name = name](const Option& o) { return o.name == name; };
     const Option& option = *std::find_if(config.options().begin(), config.options().end(), same);
     if (option.may_change_on_resume) {
       config.set(name, text);
