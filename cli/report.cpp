@@ -14,8 +14,8 @@ void add_report(CommandLine& line) {
   command.option("run", *run, "run directory or checkpoint").required();
   command.run([run] {
     const Checkpoint checkpoint = find_checkpoint(*run, [](const std::string& note) { fmt::print("{}\n", note); });
-    std::string directory = std::filesystem::path(checkpoint.path).parent_path();
-    if (directory.empty()) directory = ".";
+    const std::filesystem::path parent = std::filesystem::path(checkpoint.path).parent_path();
+    const std::string directory = parent.empty() ? std::string(".") : parent.string();
     write_report(directory, gan_of(checkpoint), checkpoint.config, checkpoint.step);
     fmt::print("{}/report.html\n", directory);
     return 0;
