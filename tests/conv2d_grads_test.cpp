@@ -123,7 +123,8 @@ TEST_CASE("conv2d_grads: with every arithmetic, tile and split") {
     for (const bool transposed : {false, true}) {
       const Problem problem({s, transposed, true, true});
       for (const Arithmetic arithmetic : kAll) {
-        for (const auto& [first, second] : kTiles) {
+        for (const auto& tiles : kTiles) {
+          const TileKind first = tiles.first, second = tiles.second;
           if (first == TileKind::large && !emulated::has_large_pairs(arithmetic)) continue;
           for (const Splits& splits : kSplits) {
             CAPTURE(transposed);
@@ -170,7 +171,8 @@ TEST_CASE("conv2d_grads: the same bits with pipelines of every depth, alike or n
     for (float& v : problem.gradient) v *= 1.1f;  // sums that depend on their order
     for (float& v : problem.input) v *= 0.7f;
     for (const Arithmetic arithmetic : {Arithmetic::ffma, Arithmetic::bf16}) {
-      for (const auto& [first, second] : kTiles) {
+      for (const auto& tiles : kTiles) {
+        const TileKind first = tiles.first, second = tiles.second;
         if (first == TileKind::large && !emulated::has_large_pairs(arithmetic)) continue;
         const auto run = [&](int first_stages, int second_stages) {
           GemmPairPlan plan = plan_of(first, second, kSplits[1]);

@@ -195,7 +195,8 @@ void for_plans(const Problem& p, const F& f) {
   for (const Arithmetic arithmetic : kAll) {
     for (const TileKind tile : {TileKind::small, p.size().between, TileKind::large}) {
       if (tile != TileKind::small && !p.vectors()) continue;
-      for (const auto& [splits, group] : {std::pair{1, 0}, {3, 3}, {3, 2}}) {
+      for (const auto& cut : {std::pair{1, 0}, {3, 3}, {3, 2}}) {
+        const int splits = cut.first, group = cut.second;
         CAPTURE(static_cast<int>(arithmetic));
         CAPTURE(static_cast<int>(tile));
         CAPTURE(splits);

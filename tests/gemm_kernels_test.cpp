@@ -44,7 +44,8 @@ void check_all_plans(const emulated::GemmSize& size, bool vectors, const Floats&
       if (tile != TileKind::small && !vectors) continue;
       // One launch for all, sums in a second one, by the last block, and by the last blocks of two groups and then of both.
       // Of 51 tiles of k a pipeline goes round often, of one or two it is never full.
-      for (const auto& [splits, group, stages] : {std::tuple{1, 0, 4}, {1, 0, 8}, {3, 0, 3}, {3, 3, 6}, {3, 2, 4}}) {
+      for (const auto& cut : {std::tuple{1, 0, 4}, {1, 0, 8}, {3, 0, 3}, {3, 3, 6}, {3, 2, 4}}) {
+        const int splits = std::get<0>(cut), group = std::get<1>(cut), stages = std::get<2>(cut);
         const GemmPlan plan{.tile = tile, .vectors = vectors, .splits = splits, .group = group, .stages = stages};
         Floats workspace(workspace_bytes(plan, size) / sizeof(float), NAN);
         std::vector<uint32_t> counters(counters_of(plan, size, arithmetic), 0);

@@ -93,7 +93,8 @@ void add_epilogue_cases(std::vector<Case>& cases) {
       {"k5 to three channels", same(1, 5, 11, 24, 3, 5, 1), true},
   };
   for (const Epilogue& e : epilogues()) {
-    for (const auto& [name, s, bias] : sizes) {
+    for (const auto& [name, shape, bias] : sizes) {
+      const Conv2dShape s = shape;
       const Shape x{s.N, s.H, s.W, s.C}, w{s.K, s.R, s.S, s.C}, y{s.N, s.P, s.Q, s.K};
       add_case(cases, "conv2d", name, e, {{x}, {w}}, y, bias, [s](Value a, Value b) { conv2d(a, b, s); });
       add_case(cases, "conv2d_input_grad", name, e, {{y}, {w}}, x, bias, [s](Value a, Value b) { conv2d_input_grad(a, b, s); });
