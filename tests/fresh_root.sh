@@ -18,12 +18,10 @@ trap 'umount -q "$folder"/*/proc || true; rm -rf --one-file-system "$folder"' EX
 
 say() { printf '\033[1m%s: %s\033[0m\n' "$suite" "$*"; }
 fail() { echo "fresh_root $suite: $*" >&2; exit 1; }
-# within ROOT COMMAND...: runs it there, with an environment as poor as a new machine's.
-within() {
-  local root=$folder/$1
-  shift
-  env -i HOME=/root TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"
-}
+# An environment as poor as a new machine's. A process that a script starts beside itself ignores Ctrl-C unless told not to.
+there=(env -i --default-signal=INT HOME=/root TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot)
+# within ROOT COMMAND...: runs it there.
+within() { "${there[@]}" "$folder/$1" "${@:2}"; }
 # newcomer COMMAND: in the checkout, as root of the first root.
 newcomer() { within first bash -c "cd $checkout && $*"; }
 
@@ -71,7 +69,7 @@ forger=build/release/forger run=runs/00000-dcgan-cpu-seed0
 newcomer "$forger --version; $forger doctor"
 
 say "interrupt, resume, sample, eval"
-within first bash -c "cd $checkout && exec $forger train dcgan --steps 100000 --log-every 1 --out runs/interrupted" \
+"${there[@]}" "$folder/first" bash -c "cd $checkout && exec $forger train dcgan --steps 100000 --log-every 1 --out runs/interrupted" \
   >"$folder/interrupted.log" 2>&1 &
 until grep -qE '^ *3 \[D loss' "$folder/interrupted.log"; do
   sleep 0.2
