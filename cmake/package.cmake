@@ -1,5 +1,5 @@
 # `cpack -G DEB` in the build folder: forger (program, data, completions) and libforger-dev (headers, static libraries, CMake
-# package). Needs dpkg-shlibdeps (Debian's dpkg-dev), which finds what the program depends on.
+# package). Needs dpkg-shlibdeps and file (Debian's dpkg-dev and file), which find what the program depends on.
 set(CPACK_PACKAGE_NAME forger)
 set(CPACK_PACKAGE_VENDOR "The Forger authors")
 set(CPACK_PACKAGE_CONTACT "The Forger authors <authors@forger.invalid>")

@@ -86,7 +86,7 @@ newcomer "$forger sample $run --count 64 --grid 8x8 --out digits.png && test -s 
 newcomer "$forger eval $run --count 1000"
 
 say "the library, and a program that uses it"
-newcomer "apt-get install -y -qq --no-install-recommends python3-minimal dpkg-dev >/dev/null && tests/installed_example.sh build/release"
+newcomer "apt-get install -y -qq --no-install-recommends python3-minimal dpkg-dev file >/dev/null && tests/installed_example.sh build/release"
 
 say "a .deb in an empty root, without the checkout"
 newcomer "cd build/release && cpack -G DEB >/dev/null && rm -rf _CPack_Packages"
