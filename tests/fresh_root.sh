@@ -86,13 +86,13 @@ newcomer "$forger sample $run --count 64 --grid 8x8 --out digits.png && test -s 
 newcomer "$forger eval $run --count 1000"
 
 say "the library, and a program that uses it"
-newcomer "apt-get install -y -qq --no-install-recommends python3-minimal dpkg-dev file >/dev/null && tests/installed_example.sh build/release"
+newcomer "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-minimal dpkg-dev file >/dev/null && tests/installed_example.sh build/release"
 
 say "a .deb in an empty root, without the checkout"
 newcomer "cd build/release && cpack -G DEB >/dev/null && rm -rf _CPack_Packages"
 mkdir "$folder/second/packages"
 cp "$folder/first$checkout"/build/release/forger_*.deb "$folder/second/packages/"
-within second bash -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends /packages/*.deb >/dev/null'
+within second bash -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends /packages/*.deb >/dev/null'
 within second bash -c 'cd /tmp && forger --version && forger train dcgan --steps 2 --batch 8 --log-every 1 &&
   forger sample runs/00000-dcgan-cpu-seed0 --count 4 --grid 2x2 --out digits.png && test -s digits.png'
 say "all of it works"
