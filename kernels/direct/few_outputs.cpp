@@ -5,6 +5,7 @@
 
 #include "kernels/common/errors.h"
 #include "kernels/threads/pool.h"
+#include "kernels/threads/split.h"
 
 namespace forger::direct {
 namespace {
@@ -36,6 +37,12 @@ void copy_inside(const Conv2dShape& s, const float* x, float* padded) {
   }
 }
 
+/// Zeroes each thread's `size` floats, on that thread as a rule: it uses them next.
+void clear(float* all, int64_t size, int threads) {
+  parallel_for(
+      threads, [&](int64_t slot) { std::memset(all + slot * size, 0, static_cast<size_t>(size) * sizeof(float)); }, threads);
+}
+
 }  // namespace
 
 std::optional<std::string> supports_forward(const Conv2dShape& s) {
@@ -64,7 +71,7 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
   const Conv2dShape& s = shape_;
   const int64_t padded_size = padded_height(s) * padded_width(s) * s.C;
   float* const all_padded = static_cast<float*>(workspace);  // (slot, rows, columns, C)
-  std::memset(all_padded, 0, threads_ * padded_size * sizeof(float));
+  clear(all_padded, padded_size, threads_);
   parallel_for(
       s.N,
       [&](int64_t n, int slot) {
@@ -88,7 +95,7 @@ void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* wor
   const int64_t rows = s.H + s.R - 1, columns = s.W + s.S - 1, planes = s.K * rows * columns;
   float* const partial = static_cast<float*>(workspace);      // (N, K, R, S, C)
   float* const all_padded = partial + s.N * s.filter_size();  // (slot, K, rows, columns)
-  std::memset(all_padded, 0, threads_ * planes * sizeof(float));
+  clear(all_padded, planes, threads_);
   parallel_for(
       s.N,
       [&](int64_t n, int slot) {
@@ -109,10 +116,9 @@ void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* wor
       },
       threads_);
   // Images are summed in order, whoever computed them.
-  constexpr int64_t kElements = 1024;
-  parallel_for((s.filter_size() + kElements - 1) / kElements, [&](int64_t piece) {
-    const int64_t end = std::min((piece + 1) * kElements, s.filter_size());
-    for (int64_t i = piece * kElements; i < end; ++i) {
+  const Split parts(s.filter_size(), 1024);
+  parallel_for(parts.pieces, [&](int64_t part) {
+    for (int64_t i = parts.begin(part); i < parts.end(part); ++i) {
       float sum = 0;
       for (int64_t n = 0; n < s.N; ++n) sum += partial[n * s.filter_size() + i];
       dw[i] = sum;

@@ -141,7 +141,7 @@ void Grid::run_warp(unsigned warp) {
       fail<Error>("emulation: {} waits for its warp at {}, {} at __syncthreads", place(one), one.operation, place(*missing));
     }
     if (find(State::at_grid) != lanes.end()) return;
-    // Of the last exchange: the count, of 8 bits, may have come round to 0.
+    // The slots of the last exchange; the 8-bit count may have wrapped to 0.
     auto& slots = block_->warps[warp].slots[(one.exchanges + 1) % 2];
     for (Thread& other : lanes) {
       if (other.state == State::done) std::fill_n(slots[&other - lanes.data()], kWarpSlotBytes, std::byte{0xFF});

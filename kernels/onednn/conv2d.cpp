@@ -39,7 +39,7 @@ dnnl::memory::desc make_primitives(const BatchPieces& p, const Make& make) {
   const OneThread one_thread;
   std::optional<dnnl::memory::desc> filter;
   for (const int64_t piece : {int64_t{0}, p.cut.pieces - 1}) {
-    if (filter && p.cut.kind(piece) == 0) continue;
+    if (filter && kind_of(p.cut, piece) == 0) continue;
     Conv2dShape s = p.shape;
     s.N = p.cut.length(piece);
     Conv2dDescs d(s);
@@ -69,37 +69,35 @@ std::optional<std::string> supports(const Conv2dShape& s) {
 BatchPieces::BatchPieces(const Conv2dShape& s, int64_t most_pieces)
     : shape(s), cut(onednn::cut(s.N, s.flops(), most_pieces)), threads(num_threads()) {}
 
-std::size_t BatchPieces::scratchpad_bytes() const {
-  std::size_t bytes = 0;
-  for (const Primitive& p : primitives) bytes = std::max(bytes, p.scratchpad_bytes());
-  return bytes;
+void BatchPieces::run(int64_t piece, int slot, std::initializer_list<Operand> operands, std::byte* scratchpads) {
+  primitives[kind_of(cut, piece)].run(slot, operands,
+                                      scratchpads + static_cast<std::size_t>(slot) * scratchpad_bytes(primitives));
 }
 
-void BatchPieces::run(int64_t piece, int slot, std::initializer_list<Operand> operands, std::byte* scratchpads) {
-  primitives[cut.kind(piece)].run(slot, operands, scratchpads + static_cast<std::size_t>(slot) * scratchpad_bytes());
+void FilteredPieces::set_layout(const dnnl::memory::desc& theirs) {
+  reorder = FilterReorder(Conv2dDescs(shape).filter_krsc, theirs, shape);
+  if (reorder.needed()) filter_bytes = round_up(theirs.get_size());
+}
+
+const void* FilteredPieces::filter(const float* w, std::byte* workspace) {
+  reorder.run(w, workspace);
+  return reorder.needed() ? static_cast<const void*>(workspace) : w;
 }
 
 Conv2d::Conv2d(const Conv2dShape& shape, bool bias) : pieces_(shape, kMostPieces), bias_(bias) {
-  const auto filter = make_primitives(pieces_, [&](const Conv2dDescs& d) {
+  pieces_.set_layout(make_primitives(pieces_, [&](const Conv2dDescs& d) {
     const auto pd = forward_desc(d, bias);
     Primitive::Operands operands{{DNNL_ARG_SRC, d.x}, {DNNL_ARG_WEIGHTS, pd.weights_desc()}, {DNNL_ARG_DST, d.y}};
     if (bias) operands.emplace_back(DNNL_ARG_BIAS, d.bias);
     pieces_.primitives.emplace_back(dnnl::convolution_forward(pd), pd.scratchpad_desc(), operands, pieces_.threads);
     return pd.weights_desc();
-  });
-  pieces_.reorder = FilterReorder(Conv2dDescs(shape).filter_krsc, filter, shape);
-  if (pieces_.reorder.needed()) pieces_.filter_bytes = round_up(filter.get_size());
-}
-
-std::size_t Conv2d::workspace_bytes() const {
-  return pieces_.filter_bytes + static_cast<std::size_t>(pieces_.threads) * pieces_.scratchpad_bytes();
+  }));
 }
 
 void Conv2d::run(const float* x, const float* w, const float* bias, float* y, void* workspace) {
   const Conv2dShape& s = pieces_.shape;
   auto* const base = static_cast<std::byte*>(workspace);
-  const void* const filter = pieces_.reorder.needed() ? static_cast<const void*>(base) : w;
-  pieces_.reorder.run(w, base);
+  const void* const filter = pieces_.filter(w, base);
   parallel_for(
       pieces_.cut.pieces,
       [&](int64_t piece, int slot) {
@@ -115,25 +113,18 @@ void Conv2d::run(const float* x, const float* w, const float* bias, float* y, vo
 }
 
 Conv2dInputGrad::Conv2dInputGrad(const Conv2dShape& shape, bool bias) : pieces_(shape, kMostPieces), bias_(bias) {
-  const auto filter = make_primitives(pieces_, [&](const Conv2dDescs& d) {
+  pieces_.set_layout(make_primitives(pieces_, [&](const Conv2dDescs& d) {
     const auto pd = gradient_desc<dnnl::convolution_backward_data>(d);
     const Primitive::Operands operands{{DNNL_ARG_DIFF_DST, d.y}, {DNNL_ARG_WEIGHTS, pd.weights_desc()}, {DNNL_ARG_DIFF_SRC, d.x}};
     pieces_.primitives.emplace_back(dnnl::convolution_backward_data(pd), pd.scratchpad_desc(), operands, pieces_.threads);
     return pd.weights_desc();
-  });
-  pieces_.reorder = FilterReorder(Conv2dDescs(shape).filter_krsc, filter, shape);
-  if (pieces_.reorder.needed()) pieces_.filter_bytes = round_up(filter.get_size());
-}
-
-std::size_t Conv2dInputGrad::workspace_bytes() const {
-  return pieces_.filter_bytes + static_cast<std::size_t>(pieces_.threads) * pieces_.scratchpad_bytes();
+  }));
 }
 
 void Conv2dInputGrad::run(const float* dy, const float* w, const float* bias, float* dx, void* workspace) {
   const Conv2dShape& s = pieces_.shape;
   auto* const base = static_cast<std::byte*>(workspace);
-  const void* const filter = pieces_.reorder.needed() ? static_cast<const void*>(base) : w;
-  pieces_.reorder.run(w, base);
+  const void* const filter = pieces_.filter(w, base);
   parallel_for(
       pieces_.cut.pieces,
       [&](int64_t piece, int slot) {
@@ -167,7 +158,7 @@ Conv2dFilterGrad::Conv2dFilterGrad(const Conv2dShape& shape) : pieces_(shape, mo
 
 std::size_t Conv2dFilterGrad::workspace_bytes() const {
   const std::size_t sums = writes_dw() ? 0 : static_cast<std::size_t>(pieces_.cut.pieces) * pieces_.filter_bytes;
-  return sums + static_cast<std::size_t>(pieces_.threads) * pieces_.scratchpad_bytes();
+  return sums + pieces_.workspace_bytes();
 }
 
 void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* workspace) {
@@ -190,12 +181,13 @@ void Conv2dFilterGrad::run(const float* x, const float* dy, float* dw, void* wor
   float* const sum = pieces_.reorder.needed() ? partial : dw;
   const int64_t total = pieces_.reorder.needed() ? floats : s.filter_size();  // without the padding of a cache line
   if (pieces > 1) {
-    parallel_for((total + kSumElements - 1) / kSumElements, [&](int64_t part) {
-      const int64_t end = std::min((part + 1) * kSumElements, total);
-      for (int64_t i = part * kSumElements; i < end; ++i) sum[i] = partial[i] + partial[floats + i];
+    const Split parts(total, kSumElements);
+    parallel_for(parts.pieces, [&](int64_t part) {
+      const int64_t begin = parts.begin(part), end = parts.end(part);
+      for (int64_t i = begin; i < end; ++i) sum[i] = partial[i] + partial[floats + i];
       for (int64_t piece = 2; piece < pieces; ++piece) {
         const float* const more = partial + piece * floats;
-        for (int64_t i = part * kSumElements; i < end; ++i) sum[i] += more[i];
+        for (int64_t i = begin; i < end; ++i) sum[i] += more[i];
       }
     });
   }

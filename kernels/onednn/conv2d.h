@@ -24,26 +24,37 @@ struct BatchPieces {
   BatchPieces(const Conv2dShape& shape, int64_t most_pieces);
   /// Runs one piece in that thread's scratchpad, all of which start at `scratchpads`.
   void run(int64_t piece, int slot, std::initializer_list<Operand> operands, std::byte* scratchpads);
-  std::size_t scratchpad_bytes() const;
+  /// The scratchpads of all threads.
+  std::size_t workspace_bytes() const { return static_cast<std::size_t>(threads) * scratchpad_bytes(primitives); }
 
   Conv2dShape shape;  // of the whole batch
-  Cut cut;            // of the images
+  Split cut;          // of the images
   int threads;
-  std::vector<Primitive> primitives;  // by Cut::kind()
+  std::vector<Primitive> primitives;  // by kind_of()
   FilterReorder reorder;
   std::size_t filter_bytes = 0;  // in oneDNN's layout
+};
+
+/// What the two directions that read a filter share. Their workspace is [filter in oneDNN's layout | scratchpads].
+struct FilteredPieces : BatchPieces {
+  using BatchPieces::BatchPieces;
+  /// Tells which layout the primitives read; filters are reordered into it where it is not ours.
+  void set_layout(const dnnl::memory::desc& theirs);
+  std::size_t workspace_bytes() const { return filter_bytes + BatchPieces::workspace_bytes(); }
+  /// Returns w in oneDNN's layout: w itself, or the copy that it makes in the workspace.
+  const void* filter(const float* w, std::byte* workspace);
 };
 
 /// y = conv(x, w) + bias.
 class Conv2d {
  public:
   Conv2d(const Conv2dShape& shape, bool bias);
-  std::size_t workspace_bytes() const;
+  std::size_t workspace_bytes() const { return pieces_.workspace_bytes(); }
   /// x: NHWC, w: KRSC, bias: K (null without one), y: NPQK.
   void run(const float* x, const float* w, const float* bias, float* y, void* workspace);
 
  private:
-  BatchPieces pieces_;
+  FilteredPieces pieces_;
   bool bias_;
 };
 
@@ -51,12 +62,12 @@ class Conv2d {
 class Conv2dInputGrad {
  public:
   Conv2dInputGrad(const Conv2dShape& shape, bool bias);
-  std::size_t workspace_bytes() const;
+  std::size_t workspace_bytes() const { return pieces_.workspace_bytes(); }
   /// dy: NPQK, w: KRSC, bias: C (null without one), dx: NHWC.
   void run(const float* dy, const float* w, const float* bias, float* dx, void* workspace);
 
  private:
-  BatchPieces pieces_;
+  FilteredPieces pieces_;
   bool bias_;
 };
 

@@ -25,7 +25,7 @@ MatMul::MatMul(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool
     return memory::desc({rows, columns}, memory::data_type::f32, memory::dims{row_step, column_step});
   };
   for (int64_t piece = 0; piece < cut_.pieces; ++piece) {
-    if (cut_.kind(piece) != primitives_.size()) continue;
+    if (kind_of(cut_, piece) != primitives_.size()) continue;
     const int64_t rows = by_rows_ ? cut_.length(piece) : m, columns = by_rows_ ? n : cut_.length(piece);
     const memory::desc a = trans_a ? operand(rows, k, 1, m) : operand(rows, k, k, 1);
     const memory::desc b = trans_b ? operand(k, columns, 1, k) : operand(k, columns, n, 1);
@@ -40,25 +40,23 @@ MatMul::MatMul(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, bool
 }
 
 std::size_t MatMul::workspace_bytes() const {
-  std::size_t scratchpad = 0;
-  for (const Primitive& p : primitives_) scratchpad = std::max(scratchpad, p.scratchpad_bytes());
-  return static_cast<std::size_t>(threads_) * scratchpad;
+  return static_cast<std::size_t>(threads_) * scratchpad_bytes(primitives_);
 }
 
 void MatMul::run(const float* a, const float* b, const float* bias, float* c, void* workspace) {
-  const std::size_t scratchpad = workspace_bytes() / static_cast<std::size_t>(threads_);
+  const std::size_t scratchpad = scratchpad_bytes(primitives_);
   parallel_for(
       cut_.pieces,
       [&](int64_t piece, int slot) {
         const int64_t at = cut_.begin(piece);
-        primitives_[cut_.kind(piece)].run(slot,
-                                          {{DNNL_ARG_SRC, a + at * a_step_},
-                                           {DNNL_ARG_WEIGHTS, b + at * b_step_},
-                                           {DNNL_ARG_BIAS, !bias_     ? nullptr
-                                                           : by_rows_ ? bias
-                                                                      : bias + at},
-                                           {DNNL_ARG_DST, c + at * c_step_}},
-                                          static_cast<char*>(workspace) + static_cast<std::size_t>(slot) * scratchpad);
+        primitives_[kind_of(cut_, piece)].run(slot,
+                                              {{DNNL_ARG_SRC, a + at * a_step_},
+                                               {DNNL_ARG_WEIGHTS, b + at * b_step_},
+                                               {DNNL_ARG_BIAS, !bias_     ? nullptr
+                                                               : by_rows_ ? bias
+                                                                          : bias + at},
+                                               {DNNL_ARG_DST, c + at * c_step_}},
+                                              static_cast<char*>(workspace) + static_cast<std::size_t>(slot) * scratchpad);
       },
       threads_);
 }

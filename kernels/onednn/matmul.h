@@ -20,10 +20,10 @@ class MatMul {
 
  private:
   bool bias_, by_rows_;
-  Cut cut_;                           // of C's rows or columns, whichever are more
+  Split cut_;                         // of C's rows or columns, whichever are more
   int64_t a_step_, b_step_, c_step_;  // elements from one row or column of the cut to the next
   int threads_;
-  std::vector<Primitive> primitives_;  // by Cut::kind()
+  std::vector<Primitive> primitives_;  // by kind_of()
 };
 
 }  // namespace forger::onednn

@@ -8,16 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace forger::onednn {
+#include "kernels/threads/split.h"
 
-/// [0, count) cut into `pieces` of `size`; the last may be shorter.
-struct Cut {
-  int64_t count, size, pieces;
-  int64_t begin(int64_t piece) const { return piece * size; }
-  int64_t length(int64_t piece) const { return std::min(size, count - piece * size); }
-  /// Pieces have one or two lengths. Returns 1 for a shorter last piece, 0 for all others.
-  std::size_t kind(int64_t piece) const { return length(piece) == size ? 0 : 1; }
-};
+namespace forger::onednn {
 
 /// Floating-point operations of a piece: about a tenth of a millisecond of one core, so that a suspended thread holds little.
 inline constexpr int64_t kPieceFlops = 10'000'000;
@@ -25,12 +18,16 @@ inline constexpr int64_t kPieceFlops = 10'000'000;
 inline constexpr int64_t kFewestFlops = 1'000'000, kFewPieces = 4;
 
 /// Cuts `count` > 0 items of an operation of `flops` into at most `most` pieces, each a multiple of `multiple` items.
-inline Cut cut(int64_t count, int64_t flops, int64_t most, int64_t multiple = 1) {
-  const auto ceil_div = [](int64_t a, int64_t b) { return a / b + (a % b != 0); };
+inline Split cut(int64_t count, int64_t flops, int64_t most, int64_t multiple = 1) {
   const int64_t wanted = std::max(flops / kPieceFlops, std::min(flops / kFewestFlops, kFewPieces));
   const int64_t pieces = std::clamp<int64_t>(wanted, 1, std::min(most, count));
   const int64_t size = std::min(ceil_div(ceil_div(count, pieces), multiple) * multiple, count);
-  return {count, size, ceil_div(count, size)};
+  return {count, size};
+}
+
+/// Pieces have one or two lengths. Returns 1 for a shorter last piece, 0 for all others.
+inline std::size_t kind_of(const Split& cut, int64_t piece) {
+  return cut.length(piece) == cut.size ? 0 : 1;
 }
 
 }  // namespace forger::onednn

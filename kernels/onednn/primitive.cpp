@@ -51,6 +51,12 @@ Primitive::Primitive(dnnl::primitive primitive, const memory::desc& scratchpad, 
   }
 }
 
+std::size_t scratchpad_bytes(const std::vector<Primitive>& primitives) {
+  std::size_t bytes = 0;
+  for (const Primitive& p : primitives) bytes = std::max(bytes, p.scratchpad_bytes());
+  return bytes;
+}
+
 void Primitive::run(int slot, std::initializer_list<Operand> operands, void* scratchpad) {
   const OneThread one_thread;
   auto& [stream, arguments] = slots_[static_cast<std::size_t>(slot)];

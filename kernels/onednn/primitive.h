@@ -59,6 +59,9 @@ class Primitive {
   std::size_t scratchpad_bytes_;
 };
 
+/// Bytes of a scratchpad that is large enough for each of the primitives.
+std::size_t scratchpad_bytes(const std::vector<Primitive>& primitives);
+
 /// Copies a filter from one layout to another, in pieces of a few output channels; does nothing where the layouts are the same.
 class FilterReorder {
  public:

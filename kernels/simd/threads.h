@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/threads/pool.h"
+#include "kernels/threads/split.h"
 
 namespace forger::simd {
 
@@ -18,21 +19,13 @@ inline constexpr int64_t kChunkElements = 16384;
 /// Most partial sums of one reduction: enough for many cores, few enough to add up on one.
 inline constexpr int64_t kMaxPartials = 64;
 
-/// [0, count) cut into `pieces` parts of `size`; the last may be shorter.
-struct Split {
-  int64_t count, size, pieces;
-  int64_t begin(int64_t piece) const { return piece * size; }
-  int64_t end(int64_t piece) const { return std::min(count, (piece + 1) * size); }
-};
-
 /// Cuts `count` items of `weight` elements each into parts of about kChunkElements elements, at most
 /// `max_pieces`; a part's size is a multiple of `multiple` items.
 inline Split split(int64_t count, int64_t weight, int64_t max_pieces = INT64_MAX, int64_t multiple = 1) {
-  const auto ceil_div = [](int64_t a, int64_t b) { return a / b + (a % b != 0); };
   int64_t size = std::max<int64_t>(kChunkElements / std::max<int64_t>(weight, 1), 1);
   size = std::max(size, ceil_div(count, max_pieces));
   size = ceil_div(size, multiple) * multiple;
-  return {count, size, ceil_div(count, size)};
+  return {count, size};
 }
 
 }  // namespace forger::simd

@@ -5,6 +5,7 @@
 
 #include "kernels/common/errors.h"
 #include "kernels/threads/pool.h"
+#include "kernels/threads/split.h"
 
 namespace forger::winograd {
 namespace {
@@ -22,10 +23,6 @@ constexpr int64_t kSkew = 16;
 
 const WinogradKernels& kernels_for(Isa isa) {
   return for_isa(isa, baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels)();
-}
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
 }
 
 /// The outputs of all images in 3 x 3 tiles, numbered row by row.
@@ -74,9 +71,9 @@ int64_t tap_offset(const Plan& p, int64_t k, int64_t ph, int64_t pw, int64_t i, 
 /// Calls body(first, count, slot) for every block of up to `tiles` of `all` tiles.
 template <class Body>
 void for_each_block(const Plan& p, int64_t all, int64_t tiles, const Body& body) {
+  const Split blocks(all, tiles);
   parallel_for(
-      ceil_div(all, tiles), [&](int64_t piece, int slot) { body(piece * tiles, std::min(tiles, all - piece * tiles), slot); },
-      p.threads);
+      blocks.pieces, [&](int64_t piece, int slot) { body(blocks.begin(piece), blocks.length(piece), slot); }, p.threads);
 }
 
 /// Transforms the filter into packed panels. Forward: rows (phase, c), columns k. Input gradient: rows k, columns

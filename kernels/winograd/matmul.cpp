@@ -3,15 +3,12 @@
 #include <algorithm>
 
 #include "kernels/threads/pool.h"
+#include "kernels/threads/split.h"
 
 namespace forger::winograd {
 namespace {
 
 constexpr int64_t kRows = 96;  // rows of C in one piece: a multiple of the kernel's 6, enough to pay for packing B
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 }  // namespace
 
