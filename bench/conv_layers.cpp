@@ -1,7 +1,7 @@
 // Times the convolutions of the MNIST DCGAN's training step, every layer in every direction, by each CPU provider.
 //
-// Usage: conv_layers [BATCH]. OMP_NUM_THREADS sets the number of threads. Providers take turns within a repetition, so that noise from other
-// processes hits them alike; the minimum of the repetitions is printed, in milliseconds.
+// Usage: conv_layers [BATCH]. OMP_NUM_THREADS sets the number of threads. Providers take turns within a repetition, so that noise
+// from other processes hits them alike; the minimum of the repetitions is printed, in milliseconds.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -57,11 +57,11 @@ std::string bash_script(const Commands& commands) {
   for (const CompletionCommand& c : commands) {
     for (const CompletionOption& o : c.options) {
       if (o.value == Value::choice) {
-        values += fmt::format("    {}:{}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return ;;\n", c.name, o.name,
-                              joined(o.choices));
+        values +=
+            fmt::format("    {}:{}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return ;;\n", c.name, o.name, joined(o.choices));
       } else if (o.value == Value::text) {
-        values += fmt::format("    {}:{}) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", c.name,
-                              o.name);
+        values +=
+            fmt::format("    {}:{}) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", c.name, o.name);
       } else if (o.value == Value::number) {
         values += fmt::format("    {}:{}) return ;;\n", c.name, o.name);
       }

@@ -55,9 +55,9 @@ void add_explain(CommandLine& line) {
     fmt::print("{}\n{}", backend.description, explain(program));
     if (backend.place != Provider::Place::cpu) {
       const auto count = kernels_of(step, backend.target, passes_for(backend.target));
-      fmt::print("kernels     {}\n", count ? fmt::format("{} CUDA kernels start in the {} launches of provider cuda", *count,
-                                                         program.launches.size())
-                                           : fmt::format("not counted: {}", emulated::provider().missing));
+      fmt::print("kernels     {}\n",
+                 count ? fmt::format("{} CUDA kernels start in the {} launches of provider cuda", *count, program.launches.size())
+                       : fmt::format("not counted: {}", emulated::provider().missing));
     }
     fmt::print("{}", before_passes(step, backend));
     return 0;

@@ -91,7 +91,8 @@ TEST_CASE("completions know every subcommand, flag, choice and recipe, and shell
     CAPTURE(shell);
     const auto completion = w.run(fmt::format("completion {}", shell));
     REQUIRE(completion.code == 0);
-    for (const char* part : {"train", "completion", "d-update", "separate sum mixed", "relativistic ebgan began", "best-stacked"}) {
+    for (const char* part :
+         {"train", "completion", "d-update", "separate sum mixed", "relativistic ebgan began", "best-stacked"}) {
       CHECK(contains(completion.out, part));
     }
     put_text(w / shell, completion.out);
@@ -101,7 +102,8 @@ TEST_CASE("completions know every subcommand, flag, choice and recipe, and shell
   // bash itself completes from it.
   const auto complete = [&](const std::string& line) {
     const std::string script = fmt::format(
-        "source '{}'; words=({}); COMP_WORDS=(\"${{words[@]}}\" ''); COMP_CWORD=${{#words[@]}}; _forger; echo \"${{COMPREPLY[*]}}\" >'{}'",
+        "source '{}'; words=({}); COMP_WORDS=(\"${{words[@]}}\" ''); COMP_CWORD=${{#words[@]}}; _forger; echo "
+        "\"${{COMPREPLY[*]}}\" >'{}'",
         w / "bash", line, w / "reply");
     put_text(w / "script", script);
     CHECK(std::system(fmt::format("bash '{}' 2>/dev/null", w / "script").c_str()) == 0);

@@ -4,8 +4,11 @@
 namespace forger::emulated {
 
 const Provider& provider() {
-  static const Provider provider{"emulated", {}, Provider::Place::emulator, 
-                                 "this forger was built without the emulator; ./run build adds it (CMake: -DFORGER_EMULATION=ON)"};
+  static const Provider provider{
+      "emulated",
+      {},
+      Provider::Place::emulator,
+      "this forger was built without the emulator; ./run build adds it (CMake: -DFORGER_EMULATION=ON)"};
   return provider;
 }
 

@@ -145,7 +145,8 @@ const Provider& onednn_provider();
 namespace emulated {
 const Provider& provider();
 }
-/// The same on the GPU. A build without the CUDA toolkit has the emulator's rows here, to explain what a GPU would run.
+/// The hand-written CUDA kernels on the GPU. A build without the CUDA toolkit has the emulator's rows here, to explain what a GPU
+/// would run.
 namespace cuda {
 const Provider& provider();
 }

@@ -36,8 +36,16 @@ int main() {
   const std::vector<float> moons = two_moons(4000);
   // The options are those of `forger train`: pairs of samples compared, gradients penalised on both sides (R3GAN).
   Gan gan(own_recipe("moons", SampleKind::points, generator, discriminator,
-                     {{"batch", "256"}, {"z-dim", "2"}, {"loss", "relativistic"}, {"d-update", "sum"}, {"ema", "0.995"},
-                      {"gradient-penalty", "r1-r2"}, {"gradient-penalty-weight", "0.1"}, {"g-lr", "0.001"}, {"d-lr", "0.001"}, {"threads", "1"}}),
+                     {{"batch", "256"},
+                      {"z-dim", "2"},
+                      {"loss", "relativistic"},
+                      {"d-update", "sum"},
+                      {"ema", "0.995"},
+                      {"gradient-penalty", "r1-r2"},
+                      {"gradient-penalty-weight", "0.1"},
+                      {"g-lr", "0.001"},
+                      {"d-lr", "0.001"},
+                      {"threads", "1"}}),
           data_of(moons, {2}));
   for (int i = 0; i < 10; ++i) {
     gan.train(500);
