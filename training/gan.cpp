@@ -15,7 +15,7 @@ Recipe with_threads(Recipe recipe) {
 
 Gan::Gan(Recipe recipe, RealData data)
     : recipe_(with_threads(std::move(recipe))),
-      step_(recipe_, config(), std::move(data)),
+      step_(recipe_, config(), open_backend(backend_options(config())), std::move(data)),
       sampler_(recipe_, config(), step_.data().sample_shape(), step_.backend(), step_.variables()) {}
 
 void Gan::train(int64_t steps) {

@@ -24,8 +24,8 @@ BackendOptions backend_options(const Config& config) {
   return {config.text("device"), config.text("providers"), config.text("precision"), config.text("launches")};
 }
 
-TrainStep::TrainStep(const Recipe& recipe, const Config& config, RealData data)
-    : backend_(open_backend(backend_options(config))),
+TrainStep::TrainStep(const Recipe& recipe, const Config& config, Backend backend, RealData data)
+    : backend_(std::move(backend)),
       data_(std::move(data)),
       variables_(*backend_.device),
       session_(compile_step(recipe, config, data_, backend_), variables_, static_cast<uint64_t>(config.integer("seed"))) {

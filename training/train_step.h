@@ -16,8 +16,8 @@ BackendOptions backend_options(const Config& config);
 /// One training step, compiled for the config's device, with its data bound and its variables initialised from "seed".
 class TrainStep {
  public:
-  /// The recipe and the config are read here only. Throws ConfigError, ShapeError, DeviceError.
-  TrainStep(const Recipe& recipe, const Config& config, RealData data);
+  /// The recipe and the config are read here only. Throws ConfigError, ShapeError.
+  TrainStep(const Recipe& recipe, const Config& config, Backend backend, RealData data);
 
   const RealData& data() const { return data_; }
   const Backend& backend() const { return backend_; }

@@ -256,7 +256,7 @@ class Trainer {
 TrainingRun::TrainingRun(Config config, const Checkpoint* resume)
     : config_(use_threads(std::move(config))),
       recipe_(find_recipe(config_.recipe())),
-      step_(recipe_, config_, load_checked(config_)),
+      step_{recipe_, config_, open_backend(backend_options(config_)), load_checked(config_)},  // in this order: data take long
       data_crc_(crc_of(step_.data().bytes)) {
   if (!recipe_.is_classifier() && config_.integer("eval-every") > 0)
     evaluation_ = std::make_unique<PeriodicEvaluation>(recipe_, config_, data(), backend(), variables());
